@@ -1,0 +1,3 @@
+//! The `dockmend` command.
+
+fn main() {}

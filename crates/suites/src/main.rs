@@ -1,0 +1,3 @@
+//! The long-running suites: conformance, corpus, benchmarks.
+
+fn main() {}
