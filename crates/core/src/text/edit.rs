@@ -141,7 +141,8 @@ impl TextEdit {
         let mut added = 0;
         let mut removed = 0;
         for Replacement { range, text } in &self.replacements {
-            let behind = range.end < offset || (range.end == offset && (bias == Bias::Right || !range.is_empty()));
+            let behind =
+                range.end < offset || (range.end == offset && (bias == Bias::Right || !range.is_empty()));
             if behind {
                 added += text.len();
                 removed += range.len();
@@ -179,8 +180,10 @@ impl TextEdit {
                     }
                 }
                 Piece::Changed { before, text } => {
-                    let replacement =
-                        pending.get_or_insert(Replacement { range: TextRange::empty(before.start), text: String::new() });
+                    let replacement = pending.get_or_insert(Replacement {
+                        range: TextRange::empty(before.start),
+                        text: String::new(),
+                    });
                     replacement.range = replacement.range.union(before);
                     replacement.text.push_str(&text);
                 }
@@ -200,7 +203,10 @@ impl TextEdit {
             .map(|Replacement { range, text }| {
                 let start = range.start.saturating_add_signed(shift);
                 shift += text.len() as isize - range.len() as isize;
-                Replacement { range: TextRange::new(start, start + text.len()), text: range.of(before).to_owned() }
+                Replacement {
+                    range: TextRange::new(start, start + text.len()),
+                    text: range.of(before).to_owned(),
+                }
             })
             .collect();
         Self { replacements }
@@ -293,7 +299,11 @@ impl<'a> Pieces<'a> {
                 let before = TextRange::new(self.at_before, self.at_before + step);
                 self.at_before += step;
                 self.at_middle += step;
-                self.queue.push_back(if kept { Piece::Kept } else { Piece::Changed { before, text: String::new() } });
+                self.queue.push_back(if kept {
+                    Piece::Kept
+                } else {
+                    Piece::Changed { before, text: String::new() }
+                });
                 continue;
             }
             let Some(replacement) = self.next_first else { return };
@@ -376,8 +386,10 @@ mod tests {
     /// A valid edit of `text`, from pairs of numbers that are cut to its character boundaries.
     fn edit_of(text: &str, cuts: &[(usize, usize, String)]) -> TextEdit {
         let boundaries: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
-        let mut points: Vec<usize> =
-            cuts.iter().flat_map(|(a, b, _)| [boundaries[a % boundaries.len()], boundaries[b % boundaries.len()]]).collect();
+        let mut points: Vec<usize> = cuts
+            .iter()
+            .flat_map(|(a, b, _)| [boundaries[a % boundaries.len()], boundaries[b % boundaries.len()]])
+            .collect();
         points.sort_unstable();
         let mut builder = TextEdit::builder();
         let mut last = None;
