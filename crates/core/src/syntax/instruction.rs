@@ -67,9 +67,9 @@ pub struct Instruction {
     pub pairs: Vec<Pair>,
     /// The heredocs, in order. Those of an ONBUILD belong to the ONBUILD itself.
     pub heredocs: Vec<Heredoc>,
-    /// The instruction behind ONBUILD. Its spans count in the same logical line.
+    /// The instruction behind ONBUILD. Its spans count in the ONBUILD's logical line.
     pub trigger: Option<Box<Instruction>>,
-    /// The logical line; empty for a trigger, which shares the one of its ONBUILD.
+    /// The logical line; for a trigger that of its ONBUILD.
     pub logical: LogicalLine,
     /// From the keyword to the last byte of the last line, heredocs included, the line ending excluded.
     pub range: TextRange,

@@ -173,6 +173,7 @@ impl<'a> Parser<'a> {
         if let Some(trigger) = &mut instruction.trigger {
             trigger.range = instruction.range;
             trigger.lines = instruction.lines.clone();
+            trigger.logical = instruction.logical.clone();
         }
         self.claimed = self.comments.len();
         self.instructions.push(instruction);
