@@ -249,7 +249,7 @@ fn line_of_nul(bytes: &[u8]) -> Option<usize> {
 
 /// The 1-based line that comes right behind `bytes`. BuildKit's lines end at `\n`, and so do these.
 fn line_at_end(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|byte| **byte == b'\n').count() + 1
+    bytes.split(|byte| *byte == b'\n').count()
 }
 
 #[cfg(test)]
@@ -345,7 +345,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("Dockerfile");
         fs::write(&path, "FROM a\n").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
         if File::open(&path).is_ok() {
             eprintln!("skipped: permissions do not bind this user");
             return;

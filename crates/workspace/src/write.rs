@@ -204,7 +204,7 @@ enum Place {
     /// A file that is replaced by the temporary one.
     Rename(Fingerprint),
     /// A file with several names, which is written to.
-    InPlace(Fingerprint),
+    Linked(Fingerprint),
 }
 
 impl Staged {
@@ -237,7 +237,7 @@ impl Staged {
             return Err(WriteProblem::ReadOnly { path: path.to_owned() });
         }
         let temporary = put_beside(path, folder_of(&target), after, Some(&metadata), options)?;
-        let place = if links(&metadata) > 1 { Place::InPlace(before) } else { Place::Rename(before) };
+        let place = if links(&metadata) > 1 { Place::Linked(before) } else { Place::Rename(before) };
         Ok(Self { path: path.to_owned(), target, temporary, place })
     }
 
@@ -248,7 +248,7 @@ impl Staged {
                 Err(WriteProblem::Appeared { path: self.path.clone() })
             }
             Place::New => Ok(()),
-            Place::Rename(before) | Place::InPlace(before) => self.unchanged(before).map(drop),
+            Place::Rename(before) | Place::Linked(before) => self.unchanged(before).map(drop),
         }
     }
 
@@ -287,7 +287,7 @@ impl Staged {
                 sync_folder(&target, options);
                 Ok(())
             }
-            Place::InPlace(before) => {
+            Place::Linked(before) => {
                 let old = self.unchanged(before)?;
                 self.write_in_place(&old, options)
             }

@@ -141,7 +141,7 @@ fn an_unreadable_folder_does_not_stop_the_others() {
     use std::os::unix::fs::PermissionsExt as _;
     let tree = tree(&["closed/Dockerfile", "open/Dockerfile"]);
     let closed = tree.path().join("closed");
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
     let discovery = discover(&[tree.path()], &Options::default());
     let binds = fs::read_dir(&closed).is_err();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
