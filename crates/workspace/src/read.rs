@@ -1,6 +1,6 @@
 //! Reads one Dockerfile: its bytes as text, or the reason why there is none.
 //!
-//! BuildKit takes a Dockerfile as UTF-8 and works on bytes. Here a file that is not UTF-8, or that holds a NUL, is
+//! The builder takes a Dockerfile as UTF-8 and works on bytes. Here a file that is not UTF-8, or that holds a NUL, is
 //! refused with the place of the first bad byte: columns, ranges and edits would have no meaning in it.
 
 use std::fmt;
@@ -247,7 +247,7 @@ fn line_of_nul(bytes: &[u8]) -> Option<usize> {
     Some(line_at_end(bytes.get(..nul).unwrap_or_default()))
 }
 
-/// The 1-based line that comes right behind `bytes`. BuildKit's lines end at `\n`, and so do these.
+/// The 1-based line that comes right behind `bytes`. A Dockerfile's lines end at `\n`, and so do these.
 fn line_at_end(bytes: &[u8]) -> usize {
     bytes.split(|byte| *byte == b'\n').count()
 }
