@@ -19,7 +19,7 @@ pub enum Family {
     Ubuntu,
     /// Alpine Linux.
     Alpine,
-    /// RHEL, UBI, CentOS, Fedora, Rocky, Alma, Amazon Linux and Oracle Linux.
+    /// RHEL, UBI, `CentOS`, Fedora, Rocky, Alma, Amazon Linux and Oracle Linux.
     RedHat,
     /// SLES and openSUSE.
     Suse,
@@ -37,7 +37,7 @@ pub enum Family {
     Wolfi,
     /// Nix.
     Nix,
-    /// VMware Photon OS.
+    /// `VMware` Photon OS.
     Photon,
     /// CBL-Mariner and Azure Linux.
     AzureLinux,
@@ -294,10 +294,7 @@ struct FamilyFacts {
     shell: Option<Shell>,
     package_managers: Option<Vec<String>>,
     user_tool: Option<UserTool>,
-    #[cfg_attr(
-        not(test),
-        allow(dead_code, reason = "a source is for readers of the table, and the test of it")
-    )]
+    #[allow(dead_code, reason = "a source is for readers of the table, and required of it")]
     source: String,
 }
 
@@ -379,7 +376,7 @@ impl Images {
             facts.runtime = tag.version_text().map(|version| runtime.replace("{version}", version));
         }
         facts.official = !entry_name.contains('/');
-        facts.as_of = group.as_of.as_ref().unwrap_or(&self.table.as_of).clone();
+        facts.as_of.clone_from(group.as_of.as_ref().unwrap_or(&self.table.as_of));
         facts.source = group.source.replace("{name}", entry_name.trim_end_matches('*'));
         Some(facts)
     }

@@ -71,10 +71,7 @@ impl PackageManager {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
-    #[cfg_attr(
-        not(test),
-        allow(dead_code, reason = "a date is for readers of the table, and the test of it")
-    )]
+    #[allow(dead_code, reason = "a date is for readers of the table, and required of it")]
     as_of: String,
     managers: Vec<PackageManager>,
 }

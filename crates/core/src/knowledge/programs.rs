@@ -61,12 +61,14 @@ pub struct Litter {
 #[serde(deny_unknown_fields)]
 struct Program {
     role: ProgramRole,
+    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of the table"))]
     source: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Builtins {
+    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of the table"))]
     source: String,
     also_files: HashSet<String>,
     posix: HashSet<String>,
@@ -77,6 +79,7 @@ struct Builtins {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Shells {
+    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of the table"))]
     source: String,
     names: Vec<String>,
     windows: Vec<String>,
@@ -85,6 +88,7 @@ struct Shells {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Names {
+    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of the table"))]
     source: String,
     names: Vec<String>,
 }
@@ -92,6 +96,7 @@ struct Names {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Archives {
+    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of the table"))]
     source: String,
     extensions: Vec<String>,
 }
@@ -99,6 +104,7 @@ struct Archives {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Secrets {
+    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of the table"))]
     source: String,
     words: Vec<String>,
     not: Vec<String>,
@@ -109,6 +115,7 @@ struct Secrets {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LitterTable {
+    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of the table"))]
     source: String,
     patterns: Vec<Litter>,
 }
@@ -117,8 +124,10 @@ struct LitterTable {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Programs {
+    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of the table"))]
     as_of: String,
-    programs: HashMap<String, Program>,
+    #[serde(rename = "programs")]
+    roles: HashMap<String, Program>,
     builtins: Builtins,
     shells: Shells,
     interpreters: Names,
@@ -134,10 +143,10 @@ impl Programs {
 
     pub(super) fn role(&self, command: &str) -> Option<ProgramRole> {
         let name = file_name(command);
-        if let Some(program) = self.programs.get(name) {
+        if let Some(program) = self.roles.get(name) {
             return Some(program.role);
         }
-        self.programs
+        self.roles
             .iter()
             .find(|(pattern, _)| pattern.strip_suffix('*').is_some_and(|prefix| name.starts_with(prefix)))
             .map(|(_, program)| program.role)
@@ -210,7 +219,7 @@ mod tests {
     fn the_table_is_consistent() {
         let table = Programs::parse(PROGRAMS).expect("programs.toml");
         assert_eq!(table.as_of.len(), 7);
-        for (name, program) in &table.programs {
+        for (name, program) in &table.roles {
             assert!(!program.source.is_empty(), "{name}");
         }
         for source in [
