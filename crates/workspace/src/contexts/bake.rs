@@ -68,7 +68,7 @@ pub(super) fn builds(path: &Path, files: &mut Files) -> Vec<Declared> {
 
 /// `own`, with the targets of the main files under it when `path` is an override file.
 fn with_main(path: &Path, own: Targets, files: &mut Files) -> Targets {
-    let is_override = path.to_str().is_some_and(|path| path.contains(".override."));
+    let is_override = path.file_stem().is_some_and(|stem| stem == "docker-bake.override");
     if !is_override {
         return own;
     }
