@@ -1,7 +1,7 @@
 //! Finds Dockerfiles and their build contexts on disk, reads them, and writes rewrites atomically.
 //!
 //! Everything that touches a disk is here, and no opinion about Dockerfiles is: rules and rewrites live in
-//! `dockmend-core`, which sees texts and a [snapshot](snapshot) of the build context only.
+//! `dockmend-core`, which sees texts and a [`snapshot`] of the build context only.
 //!
 //! | module | question |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | [`contexts`] | Which folder is a Dockerfile built from, and from where is that known? |
 //! | [`snapshot`] | Which files are in that folder? |
 //! | [`config`] | Which configuration file applies to a Dockerfile? |
-//! | [`write`] | How does a rewrite reach the disk without ever losing a file? |
+//! | [`mod@write`] | How does a rewrite reach the disk without ever losing a file? |
 //!
 //! Each of them returns problems as values whose messages name the file, and the line where there is one.
 
