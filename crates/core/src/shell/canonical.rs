@@ -54,6 +54,35 @@ impl Word {
     }
 }
 
+impl Redirect {
+    /// The redirection, the body of a here-document included.
+    pub fn canonical(&self) -> String {
+        let mut canonical = Canonical::default();
+        canonical.redirect(self);
+        canonical.finish()
+    }
+}
+
+impl Assignment {
+    /// The assignment as it is written, but for line continuations.
+    pub fn canonical(&self) -> String {
+        let target = self.span.start..self.value.span.start;
+        format!("{}{}", self.value.source.slice(&target), self.value.canonical())
+    }
+}
+
+impl Compound {
+    /// What stands before the first list inside it: the keyword and its words.
+    pub fn canonical_head(&self) -> String {
+        let words = self.words.iter().map(Word::canonical).collect::<Vec<_>>().join(" ");
+        let expression = match &self.head {
+            Head::Arithmetic(span) => self.source.slice(span),
+            _ => "",
+        };
+        format!("{:?} {words} {expression}", self.keyword)
+    }
+}
+
 /// The canonical form of a list of commands.
 pub(super) fn of_list(items: &[Item]) -> String {
     let mut canonical = Canonical::default();

@@ -103,7 +103,9 @@ impl Lexer {
         self
     }
 
-    pub(super) fn skip_unset(mut self) -> Self {
+    /// Leaves variables that are not set in place, as they are written.
+    #[must_use]
+    pub(crate) fn skip_unset(mut self) -> Self {
         self.skip_unset = true;
         self
     }

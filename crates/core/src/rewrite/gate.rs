@@ -1,0 +1,217 @@
+//! The gate: what everything that is written has passed.
+//!
+//! - The edits apply, and cover no text that they keep.
+//! - The text after is parsed afresh. BuildKit refuses nothing that it did not refuse before.
+//! - The observed deltas are exactly the declared ones, and none is unexplained.
+//! - The findings that are fixed are gone. What was found instead was announced by the rule.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::group::{Analysis, Overlay, model, problems};
+use super::{Change, Engine, Target};
+use crate::context::ContextFiles;
+use crate::model::{BuildModel, Delta, diff};
+use crate::rule::{FileEdit, Finding, FindingKey, Plan};
+use crate::syntax::{Dockerfile, SyntaxProblem};
+use crate::text::TextEdit;
+
+/// Why the gate did not let something through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rejected {
+    /// The reason, for the report of a bug.
+    pub reason: String,
+}
+
+fn rejected<T>(reason: impl Into<String>) -> Result<T, Rejected> {
+    Err(Rejected { reason: reason.into() })
+}
+
+/// What passed.
+#[derive(Debug)]
+pub(super) struct Passed {
+    pub(super) changes: Vec<Change>,
+    pub(super) edit: TextEdit,
+    pub(super) model: Arc<BuildModel>,
+    /// For each instruction after, its number in finding keys.
+    pub(super) lineage: Vec<usize>,
+}
+
+/// Checks that two texts differ in exactly the declared way: the heart of the gate, without rules and context.
+///
+/// # Errors
+/// [`Rejected`] when BuildKit refuses something that it did not refuse before, or when the observed deltas are not
+/// the declared ones.
+///
+/// ```
+/// use dockmend_core::model::{BuildModel, Delta};
+/// use dockmend_core::rewrite::gate::compare;
+/// let before = BuildModel::of("FROM alpine\nWORKDIR /app\nCOPY . .\n");
+/// let wrong = BuildModel::of("FROM alpine\nWORKDIR /appCOPY . .\n");
+/// assert!(compare(&before, &wrong, &[Delta::StepRemoved { instruction: 2 }]).is_err());
+/// ```
+pub fn compare(before: &BuildModel, after: &BuildModel, declared: &[Delta]) -> Result<(), Rejected> {
+    let new_problems = new_problems(before.file(), after.file());
+    if let Some(problem) = new_problems.first() {
+        return rejected(format!("BuildKit would refuse the text after: {}", problem.message));
+    }
+    let observed = diff(before, after);
+    compare_deltas(&observed, declared)
+}
+
+fn compare_deltas(observed: &[Delta], declared: &[Delta]) -> Result<(), Rejected> {
+    let mut observed = observed.to_vec();
+    let mut declared = declared.to_vec();
+    observed.sort();
+    declared.sort();
+    if let Some(Delta::Unexplained { what }) =
+        observed.iter().find(|delta| matches!(delta, Delta::Unexplained { .. }))
+    {
+        return rejected(format!("unexplained: {what}"));
+    }
+    if observed == declared {
+        return Ok(());
+    }
+    let extra: Vec<&Delta> = observed.iter().filter(|delta| !declared.contains(delta)).collect();
+    let missing: Vec<&Delta> = declared.iter().filter(|delta| !observed.contains(delta)).collect();
+    rejected(format!("observed but not declared: {extra:?}; declared but not observed: {missing:?}"))
+}
+
+/// The problems of the text after that the text before did not have.
+fn new_problems(before: &Dockerfile, after: &Dockerfile) -> Vec<SyntaxProblem> {
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
+    for problem in problems(before) {
+        *known.entry(format!("{:?} {}", problem.kind, problem.message)).or_default() += 1;
+    }
+    let mut new = problems(after);
+    new.retain(|problem| match known.get_mut(&format!("{:?} {}", problem.kind, problem.message)) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            false
+        }
+        _ => true,
+    });
+    new
+}
+
+/// Holds plans for one file to the gate, together. Their scopes must not meet, so that a delta belongs to one of them.
+pub(super) fn hold(
+    engine: &Engine,
+    analysis: &Analysis<'_>,
+    file: usize,
+    plans: &[Plan],
+    findings: &[&Finding],
+) -> Result<Passed, Rejected> {
+    let before = &analysis.models[file];
+    let edit = joined_edit(plans, before.file().text())?;
+    let after_text: Arc<str> = match edit.apply(before.file().text()) {
+        Ok(text) => text.into(),
+        Err(error) => return rejected(error.to_string()),
+    };
+    let targets = &analysis.targets[file];
+    let after = Arc::new(model(engine, &after_text, targets));
+    let new_problems = new_problems(before.file(), after.file());
+    if let Some(problem) = new_problems.first() {
+        return rejected(format!("BuildKit would refuse the text after: {}", problem.message));
+    }
+
+    let mut overlay = Overlay::new(analysis.context);
+    let mut changes = Vec::new();
+    let mut observed = diff(before, &after);
+    for side in plans.iter().flat_map(|plan| &plan.edits) {
+        let Some((change, delta)) = side_edit(side, analysis.context)? else { continue };
+        let Target::Context(path) = &change.target else { continue };
+        overlay = overlay.with(path, Arc::clone(&change.after));
+        observed.push(delta);
+        changes.push(change);
+    }
+    let mut models = analysis.models.clone();
+    models[file] = Arc::clone(&after);
+    observed.extend(super::obligations::context_deltas(analysis, file, &models, &overlay)?);
+    let declared: Vec<Delta> = plans.iter().flat_map(|plan| plan.declared.iter().cloned()).collect();
+    compare_deltas(&observed, &declared)?;
+
+    let lineage = lineage_after(before, &after, &analysis.lineage[file]);
+    if *after_text != *before.file().text() {
+        let before = Some(before.file().shared_text());
+        changes.push(Change { target: Target::Dockerfile(file), before, after: after_text });
+    }
+    let mut all_lineage = analysis.lineage.clone();
+    all_lineage[file].clone_from(&lineage);
+    let settled = analysis.after(engine, &overlay, models, all_lineage);
+    gone_and_announced(analysis, &settled, file, findings)?;
+    Ok(Passed { changes, edit, model: after, lineage })
+}
+
+fn joined_edit(plans: &[Plan], before: &str) -> Result<TextEdit, Rejected> {
+    let mut builder = TextEdit::builder();
+    for edit in plans.iter().filter_map(Plan::dockerfile) {
+        // No edit may cover text that it keeps.
+        for replacement in edit.minimal(before).replacements() {
+            builder.replace(replacement.range, replacement.text.clone());
+        }
+    }
+    builder.finish().map_err(|error| Rejected { reason: error.to_string() })
+}
+
+/// The change and the delta of an edit beside the Dockerfile.
+fn side_edit(edit: &FileEdit, context: &dyn ContextFiles) -> Result<Option<(Change, Delta)>, Rejected> {
+    let text = |path: &str| match context.read(path) {
+        crate::context::Answer::Present(bytes) => {
+            String::from_utf8(bytes.to_vec()).ok().map(Arc::<str>::from)
+        }
+        _ => None,
+    };
+    match edit {
+        FileEdit::Dockerfile(_) => Ok(None),
+        FileEdit::Create { path, text } => {
+            if !context.entry(path).is_absent() {
+                return rejected(format!(
+                    "{path} is to be created, but it is not certain that there is none"
+                ));
+            }
+            let target = Target::Context(path.clone());
+            let change = Change { target, before: None, after: text.as_str().into() };
+            Ok(Some((change, Delta::FileCreated { path: path.clone() })))
+        }
+        FileEdit::Replace { path, text: after } => {
+            let Some(before) = text(path) else {
+                return rejected(format!("{path} is to be changed, but it cannot be read"));
+            };
+            let target = Target::Context(path.clone());
+            let change = Change { target, before: Some(before), after: after.as_str().into() };
+            Ok(Some((change, Delta::FileChanged { path: path.clone() })))
+        }
+    }
+}
+
+/// Carries the numbers of instructions over an edit. A new instruction gets a number that no other has.
+fn lineage_after(before: &BuildModel, after: &BuildModel, lineage: &[usize]) -> Vec<usize> {
+    crate::model::carried(before, after, lineage)
+}
+
+/// The fixed findings are gone, and every new one was announced by a rule that was applied.
+fn gone_and_announced(
+    before: &Analysis<'_>,
+    after: &Analysis<'_>,
+    file: usize,
+    fixed: &[&Finding],
+) -> Result<(), Rejected> {
+    let report = after.report(file);
+    let left: BTreeSet<&FindingKey> = report.findings.iter().map(|finding| &finding.key).collect();
+    if let Some(finding) = fixed.iter().find(|finding| left.contains(&finding.key)) {
+        return rejected(format!("{} is found again behind its own fix", finding.rule.id));
+    }
+    let known: BTreeSet<&FindingKey> =
+        before.report(file).findings.iter().map(|finding| &finding.key).collect();
+    let announced = |rule: &str| {
+        fixed.iter().any(|finding| finding.rule.id == rule || finding.rule.reveals.contains(&rule))
+    };
+    let surprise =
+        report.findings.iter().find(|finding| !known.contains(&finding.key) && !announced(finding.rule.id));
+    match surprise {
+        Some(finding) => rejected(format!("the fix brings a new finding: {}", finding.rule.id)),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,269 @@
+//! The unit of work: Dockerfiles that share a build context.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Engine, FileReport};
+use crate::context::{Answer, ContextFiles, Entry, EntryKind, NoContext};
+use crate::model::{BuildModel, ModelInputs};
+use crate::rule::{ContextView, Findings, Severity, Sibling, Subject, Suppressions};
+use crate::syntax::{Dockerfile, SyntaxProblem};
+
+/// A Dockerfile to work on.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SourceFile {
+    /// Its path as the user knows it; it is only shown.
+    pub path: String,
+    /// Its path in the context, when it lies in it.
+    pub context_path: Option<String>,
+    /// Its text.
+    pub text: Arc<str>,
+    /// The stages that something outside of the file builds, in lower case.
+    pub targets: Vec<String>,
+}
+
+impl SourceFile {
+    /// A file with this path and text.
+    pub fn new(path: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
+        Self { path: path.into(), context_path: None, text: text.into(), targets: Vec::new() }
+    }
+
+    /// Says where in the context it lies.
+    #[must_use]
+    pub fn in_context_at(mut self, path: impl Into<String>) -> Self {
+        self.context_path = Some(path.into());
+        self
+    }
+}
+
+static NO_CONTEXT: NoContext = NoContext;
+
+/// All Dockerfiles that share a build context, and a view of it. They are planned, gated and written together.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ContextGroup<'a> {
+    /// The Dockerfiles.
+    pub files: Vec<SourceFile>,
+    /// The context.
+    pub context: &'a dyn ContextFiles,
+}
+
+impl<'a> ContextGroup<'a> {
+    /// A group.
+    pub fn new(files: Vec<SourceFile>, context: &'a dyn ContextFiles) -> Self {
+        Self { files, context }
+    }
+}
+
+impl ContextGroup<'static> {
+    /// A text of which no context is known.
+    pub fn of_text(text: &str) -> Self {
+        Self { files: vec![SourceFile::new("Dockerfile", text)], context: &NO_CONTEXT }
+    }
+}
+
+/// Files that were made or changed by fixes, over the context as it is.
+pub(super) struct Overlay<'a> {
+    base: &'a dyn ContextFiles,
+    pub(super) files: BTreeMap<String, Arc<str>>,
+}
+
+impl<'a> Overlay<'a> {
+    pub(super) fn new(base: &'a dyn ContextFiles) -> Self {
+        Self { base, files: BTreeMap::new() }
+    }
+
+    pub(super) fn with(&self, path: &str, text: Arc<str>) -> Overlay<'a> {
+        let mut files = self.files.clone();
+        files.insert(path.to_owned(), text);
+        Overlay { base: self.base, files }
+    }
+
+    fn entry_of(name: &str, text: &str) -> Entry {
+        let name = name.rsplit('/').next().unwrap_or(name).to_owned();
+        Entry { name, kind: EntryKind::File, size: text.len() as u64 }
+    }
+}
+
+impl ContextFiles for Overlay<'_> {
+    fn entry(&self, path: &str) -> Answer<Entry> {
+        match self.files.get(path) {
+            Some(text) => Answer::Present(Self::entry_of(path, text)),
+            None => self.base.entry(path),
+        }
+    }
+
+    fn read(&self, path: &str) -> Answer<Arc<[u8]>> {
+        match self.files.get(path) {
+            Some(text) => Answer::Present(Arc::from(text.as_bytes())),
+            None => self.base.read(path),
+        }
+    }
+
+    fn list(&self, dir: &str) -> Answer<Vec<Entry>> {
+        let answer = self.base.list(dir);
+        if self.files.is_empty() {
+            return answer;
+        }
+        answer.map(|mut entries| {
+            for (path, text) in &self.files {
+                let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+                if parent != dir {
+                    continue;
+                }
+                entries.retain(|entry| entry.name != name);
+                entries.push(Self::entry_of(name, text));
+            }
+            entries.sort_by(|a, b| a.name.cmp(&b.name));
+            entries
+        })
+    }
+}
+
+/// A group, parsed and understood.
+pub(super) struct Analysis<'a> {
+    engine: &'a Engine,
+    pub(super) models: Vec<Arc<BuildModel>>,
+    /// For each file and instruction, its number in finding keys.
+    pub(super) lineage: Vec<Vec<usize>>,
+    pub(super) context: &'a dyn ContextFiles,
+    views: Vec<ContextView<'a>>,
+    paths: Vec<String>,
+    context_paths: Vec<Option<String>>,
+    pub(super) targets: Vec<Vec<String>>,
+    reports: Vec<OnceCell<FileReport>>,
+}
+
+impl<'a> Analysis<'a> {
+    pub(super) fn new(engine: &'a Engine, group: &ContextGroup<'a>) -> Self {
+        Self::over(engine, group, group.context)
+    }
+
+    /// The group with another view of its context.
+    pub(super) fn over(engine: &'a Engine, group: &ContextGroup<'_>, context: &'a dyn ContextFiles) -> Self {
+        let models: Vec<_> =
+            group.files.iter().map(|file| Arc::new(model(engine, &file.text, &file.targets))).collect();
+        let numbers = |model: &Arc<BuildModel>| (0..model.file().instructions().len()).collect();
+        Self {
+            engine,
+            lineage: models.iter().map(numbers).collect(),
+            context,
+            views: views(context, group.files.iter().map(|file| &file.context_path)),
+            paths: group.files.iter().map(|file| file.path.clone()).collect(),
+            context_paths: group.files.iter().map(|file| file.context_path.clone()).collect(),
+            targets: group.files.iter().map(|file| file.targets.clone()).collect(),
+            reports: models.iter().map(|_| OnceCell::new()).collect(),
+            models,
+        }
+    }
+
+    /// The same files with other models, over another view of the context.
+    pub(super) fn after<'b>(
+        &self,
+        engine: &'b Engine,
+        context: &'b dyn ContextFiles,
+        models: Vec<Arc<BuildModel>>,
+        lineage: Vec<Vec<usize>>,
+    ) -> Analysis<'b> {
+        Analysis {
+            engine,
+            reports: models.iter().map(|_| OnceCell::new()).collect(),
+            models,
+            lineage,
+            context,
+            views: views(context, self.context_paths.iter()),
+            paths: self.paths.clone(),
+            context_paths: self.context_paths.clone(),
+            targets: self.targets.clone(),
+        }
+    }
+
+    /// The Dockerfile's view of the context.
+    pub(super) fn view(&self, file: usize) -> &ContextView<'a> {
+        &self.views[file]
+    }
+
+    pub(super) fn siblings(&self, file: usize) -> Vec<Sibling<'_>> {
+        let others = self.models.iter().zip(&self.paths).enumerate().filter(|(index, _)| *index != file);
+        others.map(|(_, (model, path))| Sibling::new(path, model)).collect()
+    }
+
+    /// What rules are asked about, without the siblings.
+    pub(super) fn subject(&self, file: usize) -> Subject<'_> {
+        self.subject_with(file, &[])
+    }
+
+    pub(super) fn subject_with<'s>(&'s self, file: usize, siblings: &'s [Sibling<'s>]) -> Subject<'s> {
+        Subject::new(
+            &self.paths[file],
+            &self.models[file],
+            &self.views[file],
+            &self.engine.knowledge,
+            &self.engine.settings,
+            siblings,
+        )
+    }
+
+    /// The findings of one file.
+    pub(super) fn report(&self, file: usize) -> &FileReport {
+        self.reports[file].get_or_init(|| self.make_report(file))
+    }
+
+    fn make_report(&self, file: usize) -> FileReport {
+        let siblings = self.siblings(file);
+        let subject = self.subject_with(file, &siblings);
+        let mut report = FileReport { path: self.paths[file].clone(), ..FileReport::default() };
+        report.problems = problems(subject.file());
+        if let Some(reason) = crate::rule::skipped(&subject) {
+            report.skipped = Some(reason);
+            return report;
+        }
+        let suppressions = Suppressions::of(subject.file());
+        for rule in &self.engine.rules {
+            if rule.needs_context && !subject.context.is_known() {
+                continue;
+            }
+            let mut findings = Findings::new(rule, &self.lineage[file]);
+            (rule.check)(&subject, &mut findings);
+            for finding in findings.into_list() {
+                if suppressions.covers(&finding) {
+                    report.suppressed += 1;
+                } else {
+                    report.findings.push(finding);
+                }
+            }
+        }
+        // Nothing else is ordered by the order of the rules.
+        report.findings.sort_by(|a, b| (a.range, a.rule.id, &a.key).cmp(&(b.range, b.rule.id, &b.key)));
+        report
+    }
+}
+
+fn views<'a, 'p>(
+    context: &'a dyn ContextFiles,
+    paths: impl Iterator<Item = &'p Option<String>>,
+) -> Vec<ContextView<'a>> {
+    paths.map(|path| ContextView::new(context, path.clone())).collect()
+}
+
+pub(super) fn model(engine: &Engine, text: &Arc<str>, targets: &[String]) -> BuildModel {
+    BuildModel::new(Dockerfile::parse(Arc::clone(text)), &ModelInputs::new(&engine.knowledge, targets))
+}
+
+/// Everything that BuildKit refuses about a file, by position.
+pub(super) fn problems(file: &Dockerfile) -> Vec<SyntaxProblem> {
+    let mut problems = file.problems().to_vec();
+    problems.extend(file.check_instructions());
+    problems.sort_by_key(|problem| problem.range);
+    problems
+}
+
+impl FileReport {
+    /// The severest finding; a syntax problem is an error.
+    pub fn worst(&self) -> Option<Severity> {
+        let problems = self.problems.iter().map(|_| Severity::Error);
+        self.findings.iter().map(|finding| finding.severity).chain(problems).max()
+    }
+}

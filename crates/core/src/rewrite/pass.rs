@@ -1,0 +1,301 @@
+//! A run over a group: phase by phase, pass by pass, until nothing is left to do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::gate::{self, Passed};
+use super::group::{Analysis, ContextGroup, Overlay};
+use super::safety::judge;
+use super::{Change, Engine, FixOptions, Fixed, Ready, Rejection, Rewrite, Target};
+use crate::model::{BuildModel, Delta};
+use crate::rule::{Finding, FindingKey, Fixability, Phase, Plan, Refusal, Safety};
+use crate::text::TextEdit;
+
+/// Two rules that undo each other are stopped after so many passes of one phase. Fixes on one instruction take a pass
+/// each, so that it must be more than the rules that can meet there.
+const MAX_PASSES: usize = 24;
+
+/// A run and what it has done so far.
+pub(super) struct Run<'a> {
+    engine: &'a Engine,
+    group: &'a ContextGroup<'a>,
+    options: &'a FixOptions,
+    models: Vec<Arc<BuildModel>>,
+    lineage: Vec<Vec<usize>>,
+    edits: Vec<TextEdit>,
+    side: BTreeMap<String, Change>,
+    fixed: Vec<Fixed>,
+    rejections: Vec<Rejection>,
+    /// Findings that are not tried again: refused, rejected, or not permitted.
+    closed: BTreeSet<(usize, FindingKey)>,
+    unsettled: BTreeSet<&'static str>,
+}
+
+/// A plan that waits for its turn in a pass.
+struct Candidate {
+    finding: Finding,
+    plan: Plan,
+    safety: Safety,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(engine: &'a Engine, group: &'a ContextGroup<'a>, options: &'a FixOptions) -> Self {
+        let analysis = Analysis::new(engine, group);
+        Self {
+            engine,
+            group,
+            options,
+            edits: vec![TextEdit::default(); group.files.len()],
+            models: analysis.models.clone(),
+            lineage: analysis.lineage.clone(),
+            side: BTreeMap::new(),
+            fixed: Vec::new(),
+            rejections: Vec::new(),
+            closed: BTreeSet::new(),
+            unsettled: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn run(mut self) -> Rewrite {
+        for phase in Phase::ALL {
+            for file in 0..self.group.files.len() {
+                self.phase(phase, file);
+            }
+        }
+        self.finish()
+    }
+
+    fn overlay(&self) -> Overlay<'a> {
+        let mut overlay = Overlay::new(self.group.context);
+        for (path, change) in &self.side {
+            overlay.files.insert(path.clone(), Arc::clone(&change.after));
+        }
+        overlay
+    }
+
+    fn phase(&mut self, phase: Phase, file: usize) {
+        if !self.engine.rules().iter().any(|rule| rule.phase == phase && rule.plan.is_some()) {
+            return;
+        }
+        for pass in 0.. {
+            let overlay = self.overlay();
+            let base = Analysis::new(self.engine, self.group);
+            let analysis = base.after(self.engine, &overlay, self.models.clone(), self.lineage.clone());
+            let candidates = self.candidates(&analysis, phase, file);
+            if candidates.is_empty() {
+                return;
+            }
+            if pass == MAX_PASSES {
+                self.unsettled.extend(candidates.iter().map(|candidate| candidate.finding.rule.id));
+                return;
+            }
+            let chosen = disjoint(candidates);
+            let passed = self.hold(&analysis, file, chosen);
+            for (applied, passed) in passed {
+                self.apply(file, applied, passed);
+            }
+        }
+    }
+
+    /// The permitted fixes of a phase.
+    fn candidates(&mut self, analysis: &Analysis<'_>, phase: Phase, file: usize) -> Vec<Candidate> {
+        let mut candidates = Vec::new();
+        let siblings = analysis.siblings(file);
+        let subject = analysis.subject_with(file, &siblings);
+        for finding in &analysis.report(file).findings {
+            let available = finding.fix == Fixability::Available;
+            let key = (file, finding.key.clone());
+            if finding.rule.phase != phase || !available || self.closed.contains(&key) {
+                continue;
+            }
+            if !self.options.permits(finding.rule, Safety::Safe) {
+                continue;
+            }
+            let Ok(plan) = self.engine.draft(analysis, file, finding) else {
+                self.closed.insert(key);
+                continue;
+            };
+            let safety = judge(&plan.declared, &subject);
+            if self.options.permits(finding.rule, safety) {
+                candidates.push(Candidate { finding: finding.clone(), plan, safety });
+            } else {
+                self.closed.insert(key);
+            }
+        }
+        candidates
+    }
+
+    /// Shows the candidates to the gate: all at once, and when that fails one after the other, so that the wrong one
+    /// alone is dropped.
+    fn hold(
+        &mut self,
+        analysis: &Analysis<'_>,
+        file: usize,
+        chosen: Vec<Candidate>,
+    ) -> Vec<(Vec<Candidate>, Passed)> {
+        let plans: Vec<Plan> = chosen.iter().map(|candidate| candidate.plan.clone()).collect();
+        let findings: Vec<&Finding> = chosen.iter().map(|candidate| &candidate.finding).collect();
+        match gate::hold(self.engine, analysis, file, &plans, &findings) {
+            Ok(passed) => return vec![(chosen, passed)],
+            Err(rejected) if chosen.len() == 1 => {
+                for candidate in chosen {
+                    self.closed.insert((file, candidate.finding.key.clone()));
+                    let reason = rejected.reason.clone();
+                    self.rejections.push(Rejection { file, finding: candidate.finding, reason });
+                }
+                return Vec::new();
+            }
+            Err(_) => {}
+        }
+        let mut first = chosen;
+        let second = first.split_off(first.len() / 2);
+        // The halves are planned from the same text, so only one of them can be applied in this pass.
+        let passed = self.hold(analysis, file, first);
+        if passed.is_empty() { self.hold(analysis, file, second) } else { passed }
+    }
+
+    fn apply(&mut self, file: usize, applied: Vec<Candidate>, passed: Passed) {
+        let original = &self.group.files[file].text;
+        let back = self.edits[file].inverse(original);
+        for mut candidate in applied {
+            candidate.finding.range = back.map_range(candidate.finding.range);
+            for note in &mut candidate.finding.notes {
+                note.range = back.map_range(note.range);
+            }
+            self.fixed.push(Fixed {
+                file,
+                title: candidate.plan.title,
+                remarks: candidate.plan.remarks,
+                safety: candidate.safety,
+                deltas: candidate.plan.declared,
+                finding: candidate.finding,
+            });
+        }
+        // Composing can only fail for an edit that does not fit, and the gate has applied this one.
+        if let Ok(composed) = self.edits[file].compose(&passed.edit, original) {
+            self.edits[file] = composed;
+        }
+        self.models[file] = passed.model;
+        self.lineage[file] = passed.lineage;
+        for change in passed.changes {
+            if let Target::Context(path) = &change.target {
+                let before =
+                    self.side.get(path).map_or(change.before.clone(), |earlier| earlier.before.clone());
+                self.side.insert(path.clone(), Change { before, ..change });
+            }
+        }
+    }
+
+    fn finish(mut self) -> Rewrite {
+        let overlay = self.overlay();
+        let base = Analysis::new(self.engine, self.group);
+        let analysis = base.after(self.engine, &overlay, self.models.clone(), self.lineage.clone());
+        let mut rewrite = Rewrite::default();
+        for file in 0..self.group.files.len() {
+            rewrite.remaining.push(analysis.report(file).clone());
+            self.what_is_left(&analysis, file, &mut rewrite);
+        }
+        // The ignore file first: a context with too much in it builds, one with too little may not.
+        rewrite.changes.extend(std::mem::take(&mut self.side).into_values());
+        for (file, source) in self.group.files.iter().enumerate() {
+            let after = self.models[file].file().shared_text();
+            if *after != *source.text {
+                let before = Some(Arc::clone(&source.text));
+                rewrite.changes.push(Change { target: Target::Dockerfile(file), before, after });
+            }
+            rewrite.edits.push((Arc::clone(&source.text), self.edits[file].minimal(&source.text)));
+        }
+        self.fixed.sort_by(|a, b| {
+            (a.file, a.finding.range, a.finding.rule.id).cmp(&(b.file, b.finding.range, b.finding.rule.id))
+        });
+        rewrite.fixed = self.fixed;
+        rewrite.rejections = self.rejections;
+        rewrite.unsettled = self.unsettled.into_iter().collect();
+        rewrite
+    }
+
+    /// The great rewrites that are ready, and the refusals that appear only when a fix is planned.
+    fn what_is_left(&self, analysis: &Analysis<'_>, file: usize, rewrite: &mut Rewrite) {
+        for finding in &analysis.report(file).findings {
+            if let Fixability::Refused(refusal) = &finding.fix {
+                rewrite.refused.push((file, finding.clone(), refusal.clone()));
+                continue;
+            }
+            if finding.fix != Fixability::Available || self.was_rejected(file, &finding.key) {
+                continue;
+            }
+            match self.left(analysis, file, finding) {
+                Ok(Some(ready)) => rewrite.ready.push(ready),
+                Ok(None) => {}
+                Err(refusal) => rewrite.refused.push((file, finding.clone(), refusal)),
+            }
+        }
+    }
+
+    fn was_rejected(&self, file: usize, key: &FindingKey) -> bool {
+        self.rejections.iter().any(|rejection| rejection.file == file && rejection.finding.key == *key)
+    }
+
+    fn left(
+        &self,
+        analysis: &Analysis<'_>,
+        file: usize,
+        finding: &Finding,
+    ) -> Result<Option<Ready>, Refusal> {
+        let Some(name) = finding.rule.rewrite else {
+            return self.engine.draft(analysis, file, finding).map(|_| None);
+        };
+        let verified = self.engine.plan_finding(analysis, file, finding)?;
+        let (title, remarks) = (verified.plan.title, verified.plan.remarks);
+        Ok(Some(Ready { file, name, finding: finding.clone(), title, remarks }))
+    }
+}
+
+/// Something that only one fix of a pass may touch.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Scope {
+    Instruction(usize),
+    Behind(Option<usize>),
+    State(String),
+    Config(usize, String),
+    Side,
+}
+
+fn scopes(plan: &Plan) -> BTreeSet<Scope> {
+    let mut scopes = BTreeSet::new();
+    for delta in &plan.declared {
+        scopes.extend(delta.instruction().map(Scope::Instruction));
+        match delta {
+            Delta::StepAdded { after, .. } | Delta::StepMoved { after, .. } => {
+                scopes.insert(Scope::Behind(*after));
+                scopes.extend(after.map(Scope::Instruction));
+            }
+            Delta::StateChanged { field, .. } => {
+                scopes.insert(Scope::State(field.clone()));
+            }
+            Delta::ConfigChanged { stage, field, .. } => {
+                scopes.insert(Scope::Config(*stage, field.clone()));
+            }
+            Delta::FileCreated { .. } | Delta::FileChanged { .. } | Delta::ContextFilesLost { .. } => {
+                scopes.insert(Scope::Side);
+            }
+            _ => {}
+        }
+    }
+    scopes
+}
+
+/// The candidates that do not meet each other; the others wait for the next pass.
+fn disjoint(candidates: Vec<Candidate>) -> Vec<Candidate> {
+    let mut taken: BTreeSet<Scope> = BTreeSet::new();
+    let mut chosen = Vec::new();
+    for candidate in candidates {
+        let scopes = scopes(&candidate.plan);
+        if scopes.iter().any(|scope| taken.contains(scope)) {
+            continue;
+        }
+        taken.extend(scopes);
+        chosen.push(candidate);
+    }
+    chosen
+}

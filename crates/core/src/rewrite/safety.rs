@@ -1,0 +1,175 @@
+//! How safe a fix is, by its deltas.
+//!
+//! Safety is not an author's label. A delta is safe when it is one of a short list of equivalences, and each of those
+//! is proven here from the model, apart from the rule that wants it. Everything else is unsafe.
+
+use crate::knowledge::InstallCommand;
+use crate::model::{BuildModel, Delta, Known, ShellKind};
+use crate::rule::{Safety, Subject, installs};
+use crate::shell::Node;
+use crate::syntax::Keyword;
+
+/// The safety of a list of deltas: that of the least safe.
+pub fn judge(deltas: &[Delta], subject: &Subject<'_>) -> Safety {
+    deltas.iter().map(|delta| one(delta, deltas, subject)).min().unwrap_or(Safety::Safe)
+}
+
+fn safe_if(proven: bool) -> Safety {
+    if proven { Safety::Safe } else { Safety::Unsafe }
+}
+
+fn one(delta: &Delta, all: &[Delta], subject: &Subject<'_>) -> Safety {
+    let model = subject.model;
+    match delta {
+        Delta::LayoutChanged { .. } => Safety::Safe,
+        Delta::WordsAdded { instruction, command, words, .. } => {
+            safe_if(words.iter().all(|word| adds_no_content(model, *instruction, *command, word)))
+        }
+        Delta::WordReplaced { instruction, command, at, from, to } => {
+            safe_if(same_command(model, *instruction, *command, *at, from, to))
+        }
+        Delta::CommandAdded { instruction, command, joiner, .. } => {
+            safe_if(joiner == "&&" && is_unread_cleanup(subject, *instruction, command))
+        }
+        Delta::KeywordChanged { instruction, from: Keyword::Add, to: Keyword::Copy } => {
+            safe_if(unpacks_nothing(subject, *instruction))
+        }
+        Delta::FormChanged { instruction, to, .. } => safe_if(is_plain_exec(model, *instruction, to)),
+        Delta::StepRemoved { instruction } => {
+            safe_if(is_overridden(model, *instruction) || is_restated(model, *instruction, all))
+        }
+        Delta::StepAdded { meaning, .. } => safe_if(restates_a_maintainer(model, meaning, all)),
+        Delta::ConfigChanged { field, .. } => safe_if(follows(field, all, subject)),
+        _ => Safety::Unsafe,
+    }
+}
+
+/// A flag whose only effect is that a cache is not kept, or that a prompt is answered (H124).
+fn adds_no_content(model: &BuildModel, instruction: usize, command: usize, word: &str) -> bool {
+    let Some(words) = installs::literal_words(model, instruction, command) else { return false };
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let Some(install) = InstallCommand::read(&words) else { return false };
+    let effect = install.manager.effects.get(word).map(String::as_str);
+    matches!(effect, Some("cache" | "prompts"))
+}
+
+/// `apt` and `apt-get` are one program for these verbs (H110), and an update of the lists that is thrown away is none.
+fn same_command(
+    model: &BuildModel,
+    instruction: usize,
+    command: usize,
+    at: usize,
+    from: &str,
+    to: &str,
+) -> bool {
+    const VERBS: [&str; 8] =
+        ["install", "update", "upgrade", "remove", "purge", "autoremove", "clean", "autoclean"];
+    let Some(words) = installs::literal_words(model, instruction, command) else { return false };
+    match (from, to) {
+        ("apt", "apt-get") => {
+            let verb = words.iter().skip(at + 1).find(|word| !word.starts_with('-'));
+            verb.is_some_and(|verb| VERBS.contains(&verb.as_str()))
+        }
+        ("-U" | "--update" | "--update-cache", "--no-cache") => {
+            words.first().is_some_and(|word| word == "apk")
+        }
+        _ => false,
+    }
+}
+
+/// Package lists that are removed, where no later step reads them and no other image is built on this one (H102).
+fn is_unread_cleanup(subject: &Subject<'_>, instruction: usize, command: &str) -> bool {
+    command == installs::APT_LISTS_CLEANUP
+        && !installs::lists_are_needed_behind(subject.model, instruction)
+        && subject.model.stage_of(instruction).is_some_and(|stage| {
+            let mut ends = vec![stage.index];
+            ends.extend(subject.model.children(stage.index));
+            ends.iter().any(|index| subject.model.stages()[*index].config.is_runnable())
+        })
+}
+
+/// Every source is certainly a directory, or a file that is no archive (H125).
+fn unpacks_nothing(subject: &Subject<'_>, instruction: usize) -> bool {
+    crate::rules::add_instead_of_copy::unpacks_nothing(subject, instruction).is_ok()
+}
+
+/// The words of the exec form are the words that the shell would have run, and nothing stands before or behind them:
+/// no entry point that would take them for arguments, no CMD that would now be appended (H001 to H010).
+fn is_plain_exec(model: &BuildModel, instruction: usize, words: &[String]) -> bool {
+    let Some(text) = model.shell_text(instruction) else { return false };
+    let [item] = text.script.list() else { return false };
+    let Node::Simple(simple) = &item.node else { return false };
+    let is_plain = simple.assignments.is_empty() && simple.redirects.is_empty() && item.background.is_none();
+    let Some(mut literal) = simple.literal_words() else { return false };
+    if literal.first().is_some_and(|word| word == "exec") {
+        literal.remove(0);
+    }
+    let Some((stage, step)) = model.place(instruction) else { return false };
+    let has_own_shell = step.state.shell_is_explicit;
+    let shell_is_known =
+        step.state.default_shell.is_some_and(|kind| matches!(kind, ShellKind::Posix | ShellKind::None));
+    let config = &stage.config;
+    let stands_alone = match model.instruction(instruction).map(|instruction| instruction.keyword) {
+        Some(Keyword::Cmd) => matches!(config.entrypoint, Known::Value(None)),
+        Some(Keyword::Entrypoint) => matches!(config.cmd, Known::Value(None)),
+        _ => false,
+    };
+    is_plain && literal == words && !has_own_shell && shell_is_known && stands_alone
+}
+
+/// An instruction of which BuildKit only takes the last of a stage, and a later one is there.
+///
+/// Source: the Dockerfile reference, "CMD", "ENTRYPOINT" and "HEALTHCHECK".
+fn is_overridden(model: &BuildModel, instruction: usize) -> bool {
+    let Some(keyword) = model.instruction(instruction).map(|instruction| instruction.keyword) else {
+        return false;
+    };
+    let Some(stage) = model.stage_of(instruction) else { return false };
+    matches!(keyword, Keyword::Cmd | Keyword::Entrypoint | Keyword::Healthcheck)
+        && model
+            .stage_instructions(stage)
+            .any(|(index, later)| index > instruction && later.keyword == keyword)
+}
+
+/// A MAINTAINER that comes back as a label (H141).
+fn is_restated(model: &BuildModel, instruction: usize, all: &[Delta]) -> bool {
+    let Some(removed) = model.instruction(instruction) else { return false };
+    removed.keyword == Keyword::Maintainer
+        && all.iter().any(|delta| {
+            matches!(delta, Delta::StepAdded { meaning, .. } if *meaning == author_label(removed.arguments_text()))
+        })
+}
+
+fn restates_a_maintainer(model: &BuildModel, meaning: &str, all: &[Delta]) -> bool {
+    all.iter().any(|delta| {
+        let Delta::StepRemoved { instruction } = delta else { return false };
+        let removed = model.instruction(*instruction);
+        removed.is_some_and(|removed| {
+            removed.keyword == Keyword::Maintainer && meaning == author_label(removed.arguments_text())
+        })
+    })
+}
+
+/// The meaning of the label that says the same as a MAINTAINER.
+pub(crate) fn author_label(author: &str) -> String {
+    format!("LABEL org.opencontainers.image.authors={author}")
+}
+
+/// A change of the config that another delta of the list makes, and that is as safe as that one.
+fn follows(field: &str, all: &[Delta], subject: &Subject<'_>) -> bool {
+    let from_form = |keyword: Keyword| {
+        all.iter().any(|delta| {
+            let Delta::FormChanged { instruction, .. } = delta else { return false };
+            subject.model.instruction(*instruction).is_some_and(|instruction| instruction.keyword == keyword)
+                && one(delta, all, subject) == Safety::Safe
+        })
+    };
+    match field {
+        "command" => from_form(Keyword::Cmd),
+        "entry point" => from_form(Keyword::Entrypoint),
+        "author" | "label org.opencontainers.image.authors" => all.iter().any(
+            |delta| matches!(delta, Delta::StepAdded { .. } if one(delta, all, subject) == Safety::Safe),
+        ),
+        _ => false,
+    }
+}

@@ -1,0 +1,22 @@
+//! See [`RULE`].
+
+use crate::rule::{Finding, Findings, Plan, Refusal, Subject, rule};
+
+rule! {
+    /// To come.
+    "mixed-as-casing" {
+        aliases: ["buildkit:FromAsCasing"],
+        since: "0.1.0",
+        severity: Hint,
+        default: false,
+        phase: Normalise,
+        check: check,
+        plan: plan,
+    }
+}
+
+fn check(_subject: &Subject<'_>, _findings: &mut Findings<'_>) {}
+
+fn plan(_subject: &Subject<'_>, _finding: &Finding) -> Result<Plan, Refusal> {
+    Err(Refusal::because("to come"))
+}
