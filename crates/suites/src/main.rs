@@ -1,3 +1,20 @@
 //! The long-running suites: conformance, corpus, benchmarks.
 
-fn main() {}
+mod cache;
+mod conformance;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    let outcome = match command.as_str() {
+        "conformance" => conformance::run(&rest),
+        _ => Err(anyhow::anyhow!("there is no suite {command:?}; there are: conformance")),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(2)
+    })
+}
