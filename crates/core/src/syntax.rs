@@ -27,7 +27,10 @@ mod keyword;
 mod lexer;
 mod lines;
 mod logical;
+mod names;
 mod problem;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::sync::Arc;

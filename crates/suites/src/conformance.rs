@@ -85,7 +85,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let corpus = match &folder {
         Some(folder) => texts(folder, None)?,
         None => {
-            println!("no corpus: shared/corpus/dockerfiles.tar.xz is not beside the checkout; only fixtures are used");
+            println!(
+                "no corpus: shared/corpus/dockerfiles.tar.xz is not beside the checkout; only fixtures are used"
+            );
             Vec::new()
         }
     };
@@ -207,8 +209,12 @@ impl Report {
                 *counts.unable.entry(kind).or_default() += 1;
             }
             (Answer::Rejected(_), Err(_)) => counts.rejected += 1,
-            (Answer::Rejected(message), Ok(_)) => lines.push(format!("oracle: rejected, {message}\n  ours: accepted")),
-            (Answer::Commands(_), Err(message)) => lines.push(format!("oracle: accepted\n  ours: rejected, {message}")),
+            (Answer::Rejected(message), Ok(_)) => {
+                lines.push(format!("oracle: rejected, {message}\n  ours: accepted"))
+            }
+            (Answer::Commands(_), Err(message)) => {
+                lines.push(format!("oracle: accepted\n  ours: rejected, {message}"))
+            }
             (Answer::Commands(oracle), Ok(ours)) => {
                 counts.accepted += 1;
                 counts.instructions += oracle.len();
@@ -217,7 +223,10 @@ impl Report {
                 }
                 for (index, (oracle, ours)) in oracle.iter().zip(&ours).enumerate() {
                     for (field, oracle, ours) in shape::differences(oracle, ours) {
-                        lines.push(format!("instruction {}, {field}\noracle: {oracle}\n  ours: {ours}", index + 1));
+                        lines.push(format!(
+                            "instruction {}, {field}\noracle: {oracle}\n  ours: {ours}",
+                            index + 1
+                        ));
                     }
                 }
             }

@@ -128,13 +128,37 @@ pub(super) struct Read {
 
 /// Reads the bytes of `span` of a logical line as one instruction.
 pub(super) fn read(line: &str, span: Span, escape: char, rules: LineRules) -> Read {
-    read_nested(line, span, escape, rules, 0)
+    let mut outer = Vec::new();
+    let mut next = span;
+    let (mut instruction, problem) = loop {
+        let (instruction, problem) = read_one(line, next, escape, rules);
+        if instruction.keyword != Keyword::Onbuild || instruction.arguments.is_empty() {
+            break (instruction, problem);
+        }
+        next = instruction.arguments;
+        outer.push(instruction);
+    };
+    if outer.len() > MAX_TRIGGERS {
+        outer.truncate(MAX_TRIGGERS);
+        instruction = outer.pop().unwrap_or(instruction);
+    }
+    for onbuild in outer.into_iter().rev() {
+        let trigger = std::mem::replace(&mut instruction, onbuild);
+        instruction.trigger = Some(Box::new(trigger));
+    }
+    Read { instruction, problem }
 }
 
-/// `ONBUILD ONBUILD` is refused by BuildKit; deeper than this it is not even read, so that no line exhausts the stack.
-const MAX_TRIGGERS: usize = 32;
+/// `ONBUILD ONBUILD` is refused by BuildKit, though not by its line parser. What is behind this many is read for its
+/// problems and then dropped, so that no line exhausts the stack.
+const MAX_TRIGGERS: usize = 4;
 
-fn read_nested(line: &str, span: Span, escape: char, rules: LineRules, depth: usize) -> Read {
+fn read_one(
+    line: &str,
+    span: Span,
+    escape: char,
+    rules: LineRules,
+) -> (Instruction, Option<(ProblemKind, Span, String)>) {
     let split = words::split(line, span, escape, rules);
     let keyword_text = &line[split.keyword.start..split.keyword.end];
     let mut instruction = Instruction {
@@ -154,8 +178,8 @@ fn read_nested(line: &str, span: Span, escape: char, rules: LineRules, depth: us
         comment_lines: Vec::new(),
         comments: 0..0,
     };
-    let problem = read_arguments(&mut instruction, line, escape, rules, depth);
-    Read { instruction, problem }
+    let problem = read_arguments(&mut instruction, line, escape, rules);
+    (instruction, problem)
 }
 
 fn read_arguments(
@@ -163,7 +187,6 @@ fn read_arguments(
     line: &str,
     escape: char,
     rules: LineRules,
-    depth: usize,
 ) -> Option<(ProblemKind, Span, String)> {
     let span = instruction.arguments;
     let text = &line[span.start..span.end];
@@ -184,21 +207,13 @@ fn read_arguments(
             return read_command(instruction, text, span.start, rules, words::separated);
         }
         Keyword::Healthcheck => {
-            // BuildKit looks for the blank byte by byte; no byte of a longer character that it takes for one can
-            // stand in a first word that is valid.
-            let end = text.find(char::is_whitespace).unwrap_or(text.len());
-            let rest = text[end..].trim_start();
-            let kind = words::value(&text[..end], span.start);
+            let (kind, rest) = words::cut_bytewise(text);
+            let kind = words::value(kind, span.start);
             let problem = read_command(instruction, rest, span.end - rest.len(), rules, whole);
             if !kind.text.is_empty() {
                 instruction.values.insert(0, kind);
             }
             return problem;
-        }
-        Keyword::Onbuild if !text.is_empty() && depth < MAX_TRIGGERS => {
-            let read = read_nested(line, span, escape, rules, depth + 1);
-            instruction.trigger = Some(Box::new(read.instruction));
-            return read.problem;
         }
         Keyword::Onbuild | Keyword::Unknown => {}
     }

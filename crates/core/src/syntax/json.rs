@@ -100,24 +100,14 @@ impl Reader<'_> {
             self.blanks();
             match self.peek()? {
                 b'[' => {
-                    self.at += 1;
-                    open.push(b']');
-                    self.blanks();
+                    self.open(b']', &mut open)?;
                     if self.peek() != Some(b']') {
-                        if open.len() >= MAX_DEPTH {
-                            return None;
-                        }
                         continue;
                     }
                 }
                 b'{' => {
-                    self.at += 1;
-                    open.push(b'}');
-                    self.blanks();
+                    self.open(b'}', &mut open)?;
                     if self.peek() != Some(b'}') {
-                        if open.len() >= MAX_DEPTH {
-                            return None;
-                        }
                         self.key()?;
                         continue;
                     }
@@ -146,6 +136,15 @@ impl Reader<'_> {
                 break;
             }
         }
+    }
+
+    /// Goes into an array or object that ends with `close`.
+    fn open(&mut self, close: u8, open: &mut Vec<u8>) -> Option<()> {
+        self.at += 1;
+        open.push(close);
+        self.blanks();
+        // The outermost array counts too.
+        (open.len() < MAX_DEPTH).then_some(())
     }
 
     fn key(&mut self) -> Option<()> {

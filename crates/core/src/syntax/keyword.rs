@@ -17,7 +17,7 @@ macro_rules! keywords {
 
             /// The keyword that `word` spells, in whatever case.
             pub fn of(word: &str) -> Self {
-                $(if word.eq_ignore_ascii_case($text) { return Self::$variant; })*
+                $(if is_spelled(word, $text) { return Self::$variant; })*
                 Self::Unknown
             }
 
@@ -51,6 +51,20 @@ keywords! {
     User "USER" "`USER`: the user of what follows and of the container.",
     Volume "VOLUME" "`VOLUME`: directories kept outside of the image.",
     Workdir "WORKDIR" "`WORKDIR`: the directory of what follows and of the container.",
+}
+
+/// Whether `word` is `keyword` once in lower case. Go's lower case of the Kelvin sign and of the dotted capital I is in
+/// ASCII, so BuildKit takes even those.
+fn is_spelled(word: &str, keyword: &str) -> bool {
+    if word.is_ascii() {
+        return word.eq_ignore_ascii_case(keyword);
+    }
+    let folded = word.chars().map(|character| match character {
+        '\u{212a}' => 'K',
+        '\u{130}' => 'I',
+        _ => character.to_ascii_uppercase(),
+    });
+    folded.eq(keyword.chars())
 }
 
 impl Keyword {

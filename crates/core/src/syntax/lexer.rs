@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::LineRules;
+use super::names::{is_digit, is_letter};
 
 /// What an [`Environment`] knows of a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,8 +118,14 @@ impl Lexer {
     /// variable), [`ExpandError::Unknown`] when a variable's value is not known.
     pub fn expand(&self, word: &str, environment: &dyn Environment) -> Result<Expanded, ExpandError> {
         let word = word.strip_prefix('\u{feff}').unwrap_or(word);
-        let mut run =
-            Run { lexer: *self, rest: word.chars().peekable(), environment, variables: Vec::new(), depth: 0 };
+        let mut run = Run {
+            lexer: *self,
+            rest: word.chars().peekable(),
+            environment,
+            variables: Vec::new(),
+            depth: 0,
+            nested: false,
+        };
         let (text, words) = run.until(None, self.raw_escapes)?;
         Ok(Expanded { text, words, variables: run.variables })
     }
@@ -138,27 +145,15 @@ impl Lexer {
 struct Words {
     word: String,
     words: Vec<String>,
-    in_word: bool,
 }
 
 impl Words {
     fn push(&mut self, character: char) {
         if !character.is_whitespace() {
-            self.push_raw(character);
-        } else if self.in_word && !self.word.is_empty() {
+            self.word.push(character);
+        } else if !self.word.is_empty() {
             self.words.push(std::mem::take(&mut self.word));
-            self.in_word = false;
         }
-    }
-
-    fn push_raw(&mut self, character: char) {
-        self.word.push(character);
-        self.in_word = true;
-    }
-
-    fn push_raw_str(&mut self, text: &str) {
-        self.word.push_str(text);
-        self.in_word = true;
     }
 
     fn finish(mut self) -> Vec<String> {
@@ -175,6 +170,8 @@ struct Run<'a> {
     environment: &'a dyn Environment,
     variables: Vec<String>,
     depth: usize,
+    /// Whether words inside a substitution were read since the last call of `forget_word`.
+    nested: bool,
 }
 
 fn invalid<T>(message: impl Into<String>) -> Result<T, ExpandError> {
@@ -192,6 +189,7 @@ impl Run<'_> {
         let result = self.read_until(stop);
         self.lexer.raw_escapes = outer_raw;
         self.depth -= 1;
+        self.nested = self.depth > 0;
         result
     }
 
@@ -207,26 +205,28 @@ impl Run<'_> {
                 '\'' | '"' => {
                     let quoted = if character == '"' { self.double_quoted()? } else { self.single_quoted()? };
                     text.push_str(&quoted);
-                    words.push_raw_str(&quoted);
+                    self.forget_word(&mut words);
+                    words.word.push_str(&quoted);
                 }
                 '$' => {
                     let value = self.dollar()?;
                     text.push_str(&value);
+                    self.forget_word(&mut words);
                     value.chars().for_each(|character| words.push(character));
                 }
                 '<' if self.lexer.rules != LineRules::BuildKit0_12 => {
                     let angle = self.possible_heredoc();
                     text.push_str(&angle);
-                    words.push_raw_str(&angle);
+                    words.word.push_str(&angle);
                 }
                 _ if character == self.lexer.escape => {
                     self.rest.next();
                     if self.lexer.raw_escapes {
-                        words.push_raw(character);
+                        words.word.push(character);
                         text.push(character);
                     }
                     let Some(escaped) = self.rest.next() else { break };
-                    words.push_raw(escaped);
+                    words.word.push(escaped);
                     text.push(escaped);
                 }
                 _ => {
@@ -239,6 +239,14 @@ impl Run<'_> {
         match stop {
             Some(stop) => invalid(format!("the end comes before the matching {stop}")),
             None => Ok((text, words.finish())),
+        }
+    }
+
+    /// Since BuildKit shares one buffer between a word and the words of a substitution inside it, such a substitution
+    /// makes it forget the word's beginning: `<<${x:-EOF}` opens no heredoc. Only the split words suffer.
+    fn forget_word(&mut self, words: &mut Words) {
+        if std::mem::take(&mut self.nested) && self.lexer.rules != LineRules::BuildKit0_12 {
+            words.word.clear();
         }
     }
 
@@ -420,17 +428,16 @@ impl Run<'_> {
     /// A variable's name: letters, digits and underscores; only digits when it begins with one; one special character.
     fn name(&mut self) -> String {
         let mut name = String::new();
-        if let Some(digit) = self.rest.next_if(char::is_ascii_digit) {
+        while let Some(digit) = self.rest.next_if(|character| is_digit(*character)) {
             name.push(digit);
-            while let Some(digit) = self.rest.next_if(char::is_ascii_digit) {
-                name.push(digit);
-            }
+        }
+        if !name.is_empty() {
             return name;
         }
         if let Some(special) = self.rest.next_if(|c| matches!(c, '@' | '*' | '#' | '?' | '-' | '$' | '!')) {
             return special.to_string();
         }
-        while let Some(character) = self.rest.next_if(|c| c.is_alphanumeric() || *c == '_') {
+        while let Some(character) = self.rest.next_if(|c| is_letter(*c) || is_digit(*c) || *c == '_') {
             name.push(character);
         }
         name

@@ -84,9 +84,11 @@ impl<'a> Parser<'a> {
         let len = rest.find('\n').map_or(rest.len(), |at| at + 1);
         let text = rest[..len].trim_end_matches(['\r', '\n']);
         let line = Line { text, start: self.at, next: self.at + len };
+        // The byte order mark takes its place in the reader's buffer too.
+        let read = len + if self.line == 0 { self.at } else { 0 };
         self.at += len;
         self.line += 1;
-        if len > MAX_LINE || (len == MAX_LINE && !rest[..len].ends_with('\n')) {
+        if read > MAX_LINE || (read == MAX_LINE && !rest[..len].ends_with('\n')) {
             let message = format!(
                 "the line has {} bytes; BuildKit reads lines of at most {} bytes",
                 text.len(),
@@ -170,10 +172,13 @@ impl<'a> Parser<'a> {
         instruction.comment_lines = comment_lines;
         instruction.comments = self.claimed..self.comments.len();
         instruction.logical = logical;
-        if let Some(trigger) = &mut instruction.trigger {
-            trigger.range = instruction.range;
-            trigger.lines = instruction.lines.clone();
-            trigger.logical = instruction.logical.clone();
+        let Instruction { range, lines, logical, trigger, .. } = &mut instruction;
+        let mut next = trigger.as_deref_mut();
+        while let Some(trigger) = next {
+            trigger.range = *range;
+            trigger.lines = lines.clone();
+            trigger.logical = logical.clone();
+            next = trigger.trigger.as_deref_mut();
         }
         self.claimed = self.comments.len();
         self.instructions.push(instruction);

@@ -161,3 +161,18 @@ pub(super) fn quoted(text: &str, base: usize, escape: char) -> Vec<Value> {
         }
     }
 }
+
+/// The first word of `text` and what stands behind the blanks after it. BuildKit looks for the blanks byte by byte, so
+/// only ASCII ones and halves of other characters end the word; where it would cut a character in two, the cut is here
+/// made before the character.
+pub(super) fn cut_bytewise(text: &str) -> (&str, &str) {
+    let mut end = text.bytes().position(is_byte_space).unwrap_or(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let rest = &text[end..];
+    (
+        &text[..end],
+        rest.trim_start_matches(|character: char| character.is_ascii() && is_byte_space(character as u8)),
+    )
+}

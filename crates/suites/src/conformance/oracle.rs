@@ -85,7 +85,8 @@ impl Answers {
     /// The answers to the next batch.
     pub(crate) fn next(&mut self, count: usize) -> Result<Vec<Answer>> {
         let line = self.0.next().context("the oracle ended before it answered")??;
-        let answers: Vec<Answer> = serde_json::from_str(&line).context("the oracle's answer cannot be read")?;
+        let answers: Vec<Answer> =
+            serde_json::from_str(&line).context("the oracle's answer cannot be read")?;
         if answers.len() != count {
             bail!("the oracle gave {} answers to {count} questions", answers.len());
         }
