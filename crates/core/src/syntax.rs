@@ -31,6 +31,7 @@ mod names;
 mod problem;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod words;
 
 use std::sync::Arc;
@@ -44,6 +45,7 @@ pub use keyword::Keyword;
 pub use lexer::{Environment, ExpandError, Expanded, Lexer, Lookup};
 pub use logical::{LogicalLine, Span};
 pub use problem::{ProblemKind, SyntaxProblem};
+pub use tree::{ImageParts, Reading};
 
 /// Whose line rules are followed. They differ in a few corners: trailing text behind a JSON array, blanks between `<<`
 /// and a heredoc's word, the escape character inside flags, the `check` directive.

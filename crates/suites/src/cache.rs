@@ -61,9 +61,10 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// Runs a program, and fails when it does.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("cannot start {:?}", command.get_program()))?;
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command.status().with_context(|| format!("cannot start {program}"))?;
     if !status.success() {
-        bail!("{:?} failed: {status}", command.get_program());
+        bail!("{program} failed: {status}");
     }
     Ok(())
 }

@@ -13,6 +13,8 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 
 use anyhow::{Context, Result, bail};
+use dockmend_core::syntax::Dockerfile;
+use rayon::prelude::*;
 use serde::Serialize;
 
 use self::mutate::Random;
@@ -78,10 +80,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     if options.record {
         return record(&fixtures, &fixture_texts);
     }
-    let folder = match options.folder {
-        Some(folder) => Some(folder),
-        None => cache::corpus()?,
-    };
+    let folder = if options.folder.is_some() { options.folder } else { cache::corpus()? };
     let corpus = match &folder {
         Some(folder) => texts(folder, None)?,
         None => {
@@ -102,6 +101,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     report.compare(&mut oracle, "fixtures", fixture_texts.len(), |at| fixture_texts[at].clone())?;
     if folder.is_some() {
         report.compare(&mut oracle, "corpus", corpus.len(), |at| corpus[at].clone())?;
+        grammar(&corpus);
     }
     let bases: Vec<&Text> = corpus.iter().filter(|text| text.text.len() <= MAX_MUTATED).collect();
     println!("mutants come from seed {}", options.seed);
@@ -117,7 +117,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         Text { name, text: mutate::mutant(&base.text, &mut random) }
     })?;
     oracle.stop()?;
-    report.finish()
+    Ok(report.finish())
 }
 
 /// A text to compare, and what to call it.
@@ -174,7 +174,7 @@ impl Report {
         let Oracle { questions, answers, .. } = oracle;
         std::thread::scope(|scope| -> Result<()> {
             let (sender, receiver) = mpsc::sync_channel::<Vec<Text>>(4);
-            let asking = scope.spawn(|| ask(questions, sender, count, text));
+            let asking = scope.spawn(move || ask(questions, &sender, count, text));
             for batch in receiver {
                 for (text, answer) in batch.iter().zip(answers.next(batch.len())?) {
                     self.judge(text, answer, &mut counts)?;
@@ -210,10 +210,10 @@ impl Report {
             }
             (Answer::Rejected(_), Err(_)) => counts.rejected += 1,
             (Answer::Rejected(message), Ok(_)) => {
-                lines.push(format!("oracle: rejected, {message}\n  ours: accepted"))
+                lines.push(format!("oracle: rejected, {message}\n  ours: accepted"));
             }
             (Answer::Commands(_), Err(message)) => {
-                lines.push(format!("oracle: accepted\n  ours: rejected, {message}"))
+                lines.push(format!("oracle: accepted\n  ours: rejected, {message}"));
             }
             (Answer::Commands(oracle), Ok(ours)) => {
                 counts.accepted += 1;
@@ -246,23 +246,23 @@ impl Report {
         Ok(())
     }
 
-    fn finish(self) -> Result<ExitCode> {
+    fn finish(&self) -> ExitCode {
         if self.differing == 0 {
             println!("no differences");
-            return Ok(ExitCode::SUCCESS);
+            return ExitCode::SUCCESS;
         }
         if self.printed > MAX_PRINTED {
             println!("{} more files differ", self.printed - MAX_PRINTED);
         }
         println!("{} files differ; they are in {}", self.differing, self.failures.display());
-        Ok(ExitCode::FAILURE)
+        ExitCode::FAILURE
     }
 }
 
 /// Asks about all texts, in batches; each batch goes to `sender` when it has been asked.
 fn ask(
     questions: &mut Questions,
-    sender: mpsc::SyncSender<Vec<Text>>,
+    sender: &mpsc::SyncSender<Vec<Text>>,
     count: usize,
     text: impl Fn(usize) -> Text,
 ) -> Result<()> {
@@ -283,6 +283,38 @@ fn ask(
         }
     }
     Ok(())
+}
+
+/// Counts the instructions whose inside the tree-sitter grammar cannot read.
+fn grammar(texts: &[Text]) {
+    let counts = texts.par_iter().map(|text| {
+        let file = Dockerfile::parse(text.text.as_str());
+        let mut opaque: BTreeMap<&'static str, usize> = BTreeMap::new();
+        for (index, instruction) in file.instructions().iter().enumerate() {
+            if file.reading(index).opaque {
+                *opaque.entry(instruction.keyword.as_str()).or_default() += 1;
+            }
+        }
+        (file.instructions().len(), opaque)
+    });
+    let (instructions, opaque) = counts.reduce(
+        || (0, BTreeMap::new()),
+        |(instructions, mut opaque), (more_instructions, more_opaque)| {
+            for (keyword, count) in more_opaque {
+                *opaque.entry(keyword).or_default() += count;
+            }
+            (instructions + more_instructions, opaque)
+        },
+    );
+    let total: usize = opaque.values().sum();
+    let each: Vec<String> = opaque
+        .iter()
+        .map(|(keyword, count)| format!("{} {count}", if keyword.is_empty() { "unknown" } else { keyword }))
+        .collect();
+    println!(
+        "grammar: {total} of {instructions} instructions of the corpus are opaque ({})",
+        each.join(", ")
+    );
 }
 
 /// What is written down of a fixture.

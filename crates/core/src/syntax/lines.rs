@@ -55,7 +55,7 @@ pub(super) fn parse(text: Arc<str>, rules: LineRules) -> Dockerfile {
     };
     parser.file();
     let Parser { escape, directives, comments, instructions, problems, .. } = parser;
-    Dockerfile { line_index, rules, escape, directives, comments, instructions, problems, text }
+    Dockerfile { text, line_index, rules, escape, directives, comments, instructions, problems }
 }
 
 struct Parser<'a> {

@@ -136,6 +136,12 @@ fn check(text: &str, rules: LineRules) -> Result<(), TestCaseError> {
         }
         at = instruction.end;
     }
+    for (index, instruction) in file.instructions().iter().enumerate() {
+        let Some(image) = file.reading(index).image else { continue };
+        for span in [Some(image.name), image.tag, image.digest, image.alias].into_iter().flatten() {
+            prop_assert!(instruction.logical.text().get(span.start..span.end).is_some(), "{:?}", image);
+        }
+    }
     for comment in file.comments() {
         prop_assert!(comment.range.of(text).starts_with('#'));
     }
