@@ -81,14 +81,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         return record(&fixtures, &fixture_texts);
     }
     let folder = if options.folder.is_some() { options.folder } else { cache::corpus()? };
-    let corpus = match &folder {
-        Some(folder) => texts(folder, None)?,
-        None => {
-            println!(
-                "no corpus: shared/corpus/dockerfiles.tar.xz is not beside the checkout; only fixtures are used"
-            );
-            Vec::new()
-        }
+    let corpus = if let Some(folder) = &folder {
+        texts(folder, None)?
+    } else {
+        println!(
+            "no corpus: shared/corpus/dockerfiles.tar.xz is not beside the checkout; only fixtures are used"
+        );
+        Vec::new()
     };
     let failures = cache::folder()?.join("conformance-failures");
     if failures.exists() {
