@@ -92,13 +92,12 @@ impl MemoryFiles {
         let mut child = path.as_str();
         while !child.is_empty() {
             let (parent, name) = split(child);
-            let known = match self.nodes.get_mut(parent) {
-                Some(Node::Directory(names)) => !names.insert(name.to_owned()),
-                _ => {
-                    let names = BTreeSet::from([name.to_owned()]);
-                    self.nodes.insert(parent.to_owned(), Node::Directory(names));
-                    false
-                }
+            let known = if let Some(Node::Directory(names)) = self.nodes.get_mut(parent) {
+                !names.insert(name.to_owned())
+            } else {
+                let names = BTreeSet::from([name.to_owned()]);
+                self.nodes.insert(parent.to_owned(), Node::Directory(names));
+                false
             };
             if known {
                 break;

@@ -1,7 +1,5 @@
 //! Lists what a build sends: the whole tree, less what the ignore file leaves out.
 
-use std::rc::Rc;
-
 use super::dockerignore::{DockerIgnore, ParentMatches};
 use super::{Answer, ContextFiles, Entry, EntryKind, join};
 
@@ -18,7 +16,7 @@ pub struct Found {
 struct Pending {
     children: std::vec::IntoIter<Entry>,
     path: String,
-    matches: Rc<ParentMatches>,
+    matches: ParentMatches,
     /// The directory itself, while nothing has made the builder send it: an ignored directory is sent
     /// only once something below it is.
     unsent: Option<Entry>,
@@ -43,7 +41,7 @@ pub fn walk(files: &dyn ContextFiles, ignore: Option<&DockerIgnore>, cap: usize)
     let mut stack = vec![Pending {
         children: children.into_iter(),
         path: String::new(),
-        matches: Rc::new(ParentMatches::default()),
+        matches: ParentMatches::default(),
         unsent: None,
     }];
     while let Some(top) = stack.last_mut() {
@@ -74,7 +72,7 @@ pub fn walk(files: &dyn ContextFiles, ignore: Option<&DockerIgnore>, cap: usize)
             Answer::Present(children) => stack.push(Pending {
                 children: children.into_iter(),
                 path,
-                matches: Rc::new(matches),
+                matches,
                 unsent: ignored.then_some(entry),
             }),
             // It was listed a moment ago as a directory, so this snapshot contradicts itself.
