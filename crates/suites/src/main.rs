@@ -2,6 +2,7 @@
 
 mod cache;
 mod conformance;
+mod corpus;
 
 use std::process::ExitCode;
 
@@ -11,7 +12,8 @@ fn main() -> ExitCode {
     let rest: Vec<String> = arguments.collect();
     let outcome = match command.as_str() {
         "conformance" => conformance::run(&rest),
-        _ => Err(anyhow::anyhow!("there is no suite {command:?}; there are: conformance")),
+        "corpus" => corpus::run(&rest),
+        _ => Err(anyhow::anyhow!("there is no suite {command:?}; there are: conformance, corpus")),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

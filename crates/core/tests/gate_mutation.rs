@@ -1,0 +1,319 @@
+//! The gate is proven by mutation: wrong edits are seeded into fixes that are right, and every one that changes what the
+//! file means must be rejected.
+//!
+//! Whether a mutant means something else is decided here, apart from the code that the gate is made of: by the values
+//! of the line parser (which is held to BuildKit's own by the conformance suite), by the comments, and by the bytes that
+//! no instruction owns.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use dockmend_core::config::{Options, Settings};
+use dockmend_core::model::{BuildModel, Delta};
+use dockmend_core::rewrite::{ContextGroup, Engine, gate};
+use dockmend_core::syntax::Dockerfile;
+use dockmend_core::text::TextRange;
+
+/// A fix that is right: the text before, the text after, and what it declares.
+struct Sound {
+    before: BuildModel,
+    after: String,
+    declared: Vec<Delta>,
+}
+
+/// The fixes of all fixtures that need no context, and of the texts below.
+fn sound_fixes() -> Vec<Sound> {
+    let options = Options::parse("select = [\"all\"]").unwrap();
+    let engine = Engine::new(Settings::combine(&[options]).unwrap());
+    let mut texts: Vec<String> = RICH.iter().map(|text| (*text).to_owned()).collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/rules");
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let cases = support::cases(&text, "");
+        texts.extend(cases.into_iter().filter(|case| case.context.is_none()).map(|case| case.before));
+    }
+    let mut sound = Vec::new();
+    for text in texts {
+        let group = ContextGroup::of_text(&text);
+        for finding in &engine.check(&group)[0].findings {
+            let Ok(verified) = engine.plan(&group, 0, &finding.key) else { continue };
+            let Some(edit) = verified.plan.dockerfile() else { continue };
+            let after = edit.apply(&text).unwrap();
+            sound.push(Sound {
+                before: BuildModel::of(&text),
+                after,
+                declared: verified.plan.declared.clone(),
+            });
+        }
+    }
+    sound
+}
+
+/// Texts with much to lose.
+const RICH: [&str; 3] = [
+    "# syntax=docker/dockerfile:1\nARG TAG=12\n# the base\nFROM debian:${TAG} AS base\nMAINTAINER Jo \"the\" Doe\nWORKDIR /app\n\
+     COPY --chown=1000:1000 a b ./\n# hadolint ignore=DL3008\nRUN --network=none --mount=type=cache,target=/var/cache/apt \\\n    apt-get update && \\\n    # tools\n    \
+     apt-get install -y curl 'jq' git \\\n    && rm -rf /tmp/x\nRUN <<EOF\nset -e\necho one two\nEOF\nENV A=\"x y\" B='z'\n\
+     FROM base\nCOPY --from=base /app /app\nUSER app\nCMD [\"run\", \"--it\"]\n",
+    "\u{feff}FROM alpine:3.20\r\nrun apk add curl \\\r\n  && echo \"done\"\r\nWORKDIR app\r\nEXPOSE 80\r\nENTRYPOINT [\"/app\"]\r\nCMD a\r\nCMD b\r\n",
+    "FROM node:20\nENV PATH /opt/bin:$PATH\nWORKDIR /app\nCOPY package.json .\nRUN npm ci; npm run build || true\nADD . .\nCMD node server.js",
+];
+
+/// A wrong edit: its name, and the mutants it makes of a right text.
+type Mutation = (&'static str, fn(&str) -> Vec<String>);
+
+const MUTATIONS: &[Mutation] = &[
+    ("next instruction swallowed by a continuation", |text| each_line_end(text, " \\\n")),
+    ("two instructions joined", |text| each_line_end(text, "")),
+    ("text added behind a comment inside a continuation", |text| {
+        each_match(text, "# tools", |at| (TextRange::empty(at + 7), " --no-install-recommends".to_owned()))
+    }),
+    ("heredoc body edited", |text| {
+        each_match(text, "echo one", |at| (TextRange::new(at, at + 4), "exit".to_owned()))
+    }),
+    ("heredoc terminator indented", |text| {
+        each_match(text, "\nEOF\n", |at| (TextRange::empty(at + 1), "  ".to_owned()))
+    }),
+    ("flag lost", |text| each_word(text, |word| word.starts_with("--"))),
+    ("word lost", |text| each_word(text, |word| word.len() > 2 && word.chars().all(char::is_alphanumeric))),
+    ("quote lost", |text| each_char(text, |character| matches!(character, '"' | '\''), "")),
+    ("line ending turned", |text| each_match(text, "\r\n", |at| (TextRange::new(at, at + 1), String::new()))),
+    ("line ending turned to CRLF", |text| {
+        if text.contains("\r\n") {
+            Vec::new()
+        } else {
+            each_match(text, "\n", |at| (TextRange::empty(at), "\r".to_owned()))
+        }
+    }),
+    ("comment moved below its instruction", comments_moved),
+    ("comment lost", |text| each_line(text, |line| line.trim_start().starts_with('#'))),
+    ("instruction lost", |text| {
+        each_line(text, |line| !line.trim_start().starts_with('#') && !line.trim().is_empty())
+    }),
+    ("instruction doubled", |text| doubled(text)),
+    ("&& became ;", |text| each_match(text, "&&", |at| (TextRange::new(at, at + 2), ";".to_owned()))),
+    ("&& became ||", |text| each_match(text, "&&", |at| (TextRange::new(at, at + 2), "||".to_owned()))),
+    ("runs merged over flags", runs_merged),
+    ("exec form became shell form", |text| each_char(text, |character| matches!(character, '[' | ']'), "")),
+    ("byte order mark lost", |text| text.strip_prefix('\u{feff}').map(str::to_owned).into_iter().collect()),
+    ("final newline lost", |text| text.strip_suffix('\n').map(str::to_owned).into_iter().collect()),
+    ("final newline added", |text| if text.ends_with('\n') { Vec::new() } else { vec![format!("{text}\n")] }),
+    ("text added at the end", |text| vec![format!("{text}USER root\n"), format!("{text} extra")]),
+    ("case of an argument changed", |text| {
+        each_word(text, |_| false).into_iter().chain(cases_changed(text)).collect()
+    }),
+];
+
+fn replaced(text: &str, range: TextRange, new: &str) -> String {
+    format!("{}{new}{}", &text[..range.start], &text[range.end..])
+}
+
+fn each_match(text: &str, needle: &str, change: impl Fn(usize) -> (TextRange, String)) -> Vec<String> {
+    text.match_indices(needle)
+        .map(|(at, _)| {
+            let (range, new) = change(at);
+            replaced(text, range, &new)
+        })
+        .collect()
+}
+
+fn each_line_end(text: &str, new: &str) -> Vec<String> {
+    let ends = text.match_indices('\n').filter(|(at, _)| at + 1 < text.len());
+    ends.map(|(at, _)| {
+        let start = if text[..at].ends_with('\r') { at - 1 } else { at };
+        replaced(text, TextRange::new(start, at + 1), new)
+    })
+    .collect()
+}
+
+fn each_char(text: &str, chosen: impl Fn(char) -> bool, new: &str) -> Vec<String> {
+    let places = text.char_indices().filter(|(_, character)| chosen(*character));
+    places.map(|(at, character)| replaced(text, TextRange::new(at, at + character.len_utf8()), new)).collect()
+}
+
+fn each_word(text: &str, chosen: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut mutants = Vec::new();
+    let mut start = None;
+    for (at, character) in text.char_indices().chain([(text.len(), ' ')]) {
+        match (start, character.is_whitespace()) {
+            (None, false) => start = Some(at),
+            (Some(from), true) => {
+                if chosen(&text[from..at]) {
+                    mutants.push(replaced(text, TextRange::new(from, at), ""));
+                }
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    mutants
+}
+
+fn cases_changed(text: &str) -> Vec<String> {
+    let places = text.char_indices().filter(|(at, c)| c.is_ascii_lowercase() && at % 3 == 0);
+    places
+        .map(|(at, c)| replaced(text, TextRange::new(at, at + 1), &c.to_ascii_uppercase().to_string()))
+        .collect()
+}
+
+fn lines(text: &str) -> Vec<&str> {
+    text.split_inclusive('\n').collect()
+}
+
+fn each_line(text: &str, chosen: impl Fn(&str) -> bool) -> Vec<String> {
+    let lines = lines(text);
+    let places = (0..lines.len()).filter(|at| chosen(lines[*at]));
+    places.map(|at| [&lines[..at], &lines[at + 1..]].concat().concat()).collect()
+}
+
+fn doubled(text: &str) -> Vec<String> {
+    let lines = lines(text);
+    (0..lines.len()).map(|at| [&lines[..=at], &lines[at..]].concat().concat()).collect()
+}
+
+fn comments_moved(text: &str) -> Vec<String> {
+    let lines = lines(text);
+    let places = (1..lines.len()).filter(|at| lines[at - 1].starts_with('#') && lines[*at].ends_with('\n'));
+    places
+        .map(|at| {
+            let mut swapped = lines.clone();
+            swapped.swap(at - 1, at);
+            swapped.concat()
+        })
+        .collect()
+}
+
+fn runs_merged(text: &str) -> Vec<String> {
+    each_match(text, "\nRUN ", |at| (TextRange::new(at, at + 5), " && ".to_owned()))
+}
+
+/// Changes of single bytes, by a small generator with a fixed seed.
+fn random(text: &str, seed: u64, count: usize) -> Vec<String> {
+    let mut state = seed | 1;
+    let mut next = move |end: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % end.max(1) as u64) as usize
+    };
+    let boundaries: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+    let alphabet =
+        ["\n", " ", "\\", "#", "\"", "'", "$", "&", ";", "a", "0", "-", "=", "[", "<<X", "\t", "\\\n"];
+    (0..count)
+        .map(|_| {
+            let index = next(boundaries.len());
+            let start = boundaries[index];
+            let end = if next(2) == 0 { start } else { boundaries[(index + 1).min(boundaries.len() - 1)] };
+            let new = if next(4) == 0 { "" } else { alphabet[next(alphabet.len())] };
+            replaced(text, TextRange::new(start, end), new)
+        })
+        .collect()
+}
+
+/// What a text means, for this test: what BuildKit's parser takes from it, its comments in their order among the
+/// instructions, its first bytes and its line endings.
+fn essence(text: &str) -> (Vec<String>, bool, bool, BTreeMap<&'static str, bool>) {
+    let file = Dockerfile::parse(text);
+    let mut parts: Vec<String> = file
+        .directives()
+        .iter()
+        .map(|directive| format!("{:?} {}", directive.name, directive.value))
+        .collect();
+    for (index, instruction) in file.instructions().iter().enumerate() {
+        for comment in file.comments_before(index) {
+            parts.push(format!("# {}", comment.text));
+        }
+        let inner = instruction.trigger.as_deref().unwrap_or(instruction);
+        let is_shell = inner.keyword.takes_command() && !inner.json;
+        let values: Vec<String> =
+            inner.value_texts().map(|text| if is_shell { squeezed(text) } else { text.to_owned() }).collect();
+        let heredocs: Vec<&str> = instruction.heredocs.iter().map(|heredoc| heredoc.body.of(text)).collect();
+        let flags: Vec<&str> = instruction.flags.iter().map(|flag| flag.text.as_str()).collect();
+        parts.push(format!(
+            "{:?} {flags:?} {:?} {} {values:?} {heredocs:?}",
+            instruction.keyword, inner.keyword, inner.json
+        ));
+        for line in &instruction.comment_lines {
+            parts.push(line.of(text).trim().to_owned());
+        }
+    }
+    parts.extend(file.problems().iter().map(|problem| format!("{:?}", problem.kind)));
+    let crlf = text.matches("\r\n").count();
+    let endings = BTreeMap::from([("crlf", crlf > 0), ("lf", text.matches('\n').count() > crlf)]);
+    (parts, text.starts_with('\u{feff}'), text.ends_with('\n'), endings)
+}
+
+/// A shell text with runs of blanks outside of quotes squeezed. A backslash takes the next character along.
+fn squeezed(text: &str) -> String {
+    let mut out = String::new();
+    let mut quote = None;
+    let mut characters = text.trim().chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' if quote != Some('\'') => {
+                out.push('\\');
+                out.extend(characters.next());
+                continue;
+            }
+            '"' | '\'' if quote.is_none() => quote = Some(character),
+            _ if Some(character) == quote => quote = None,
+            ' ' | '\t' if quote.is_none() => {
+                if !out.ends_with(' ') {
+                    out.push(' ');
+                }
+                continue;
+            }
+            _ => {}
+        }
+        out.push(character);
+    }
+    out.replace(" && ", "&&")
+        .replace(" &&", "&&")
+        .replace("&& ", "&&")
+        .replace(" ;", ";")
+        .replace("; ", ";")
+        .replace(" || ", "||")
+        .replace(" ||", "||")
+        .replace("|| ", "||")
+        .replace(" |", "|")
+        .replace("| ", "|")
+}
+
+#[test]
+fn every_wrong_edit_that_changes_the_meaning_is_rejected() {
+    let sound = sound_fixes();
+    assert!(sound.len() >= 3, "there are only {} fixes to mutate", sound.len());
+    let mut let_through = Vec::new();
+    let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for (number, fix) in sound.iter().enumerate() {
+        let right = BuildModel::of(&fix.after);
+        gate::compare(&fix.before, &right, &fix.declared).expect("the right fix passes");
+        let meant = essence(&fix.after);
+        let named = MUTATIONS
+            .iter()
+            .flat_map(|(name, mutate)| mutate(&fix.after).into_iter().map(move |m| (*name, m)));
+        let random =
+            random(&fix.after, number as u64 + 1, 150).into_iter().map(|mutant| ("random bytes", mutant));
+        for (name, mutant) in named.chain(random) {
+            if mutant == fix.after || essence(&mutant) == meant {
+                continue;
+            }
+            let count = counts.entry(name).or_default();
+            count.0 += 1;
+            match gate::compare(&fix.before, &BuildModel::of(&mutant), &fix.declared) {
+                Err(_) => count.1 += 1,
+                Ok(()) => let_through.push(format!("{name}:\n{}\n---\n{mutant}", fix.after)),
+            }
+        }
+    }
+    let total: usize = counts.values().map(|(seeded, _)| seeded).sum();
+    println!("{} right fixes, {total} wrong edits that change the meaning:", sound.len());
+    for (name, (seeded, rejected)) in &counts {
+        println!("  {name}: {rejected} of {seeded} rejected");
+    }
+    assert!(let_through.is_empty(), "{} were let through, such as {}", let_through.len(), let_through[0]);
+}
