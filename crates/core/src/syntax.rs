@@ -19,6 +19,7 @@
 //! assert_eq!(run.lines, 2..=4);
 //! ```
 
+mod check;
 mod directive;
 mod heredoc;
 mod instruction;
@@ -161,11 +162,6 @@ impl Dockerfile {
     /// What BuildKit's line parser would refuse. Empty: BuildKit's parser accepts the file.
     pub fn problems(&self) -> &[SyntaxProblem] {
         &self.problems
-    }
-
-    /// Stub.
-    pub fn check_instructions(&self) -> Vec<SyntaxProblem> {
-        Vec::new()
     }
 
     /// How the lines end.

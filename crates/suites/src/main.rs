@@ -3,6 +3,7 @@
 mod cache;
 mod conformance;
 mod corpus;
+mod verdicts;
 
 use std::process::ExitCode;
 
@@ -13,7 +14,8 @@ fn main() -> ExitCode {
     let outcome = match command.as_str() {
         "conformance" => conformance::run(&rest),
         "corpus" => corpus::run(&rest),
-        _ => Err(anyhow::anyhow!("there is no suite {command:?}; there are: conformance, corpus")),
+        "verdicts" => verdicts::run(&rest),
+        _ => Err(anyhow::anyhow!("there is no suite {command:?}; there are: conformance, corpus, verdicts")),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -12,6 +12,7 @@ cargo xtask <chore> [arguments]
 
 codegen [--check]  what is generated from the rules and the settings; with --check only whether it is up to date
 conformance        our line rules against BuildKit's own parser
+verdicts           what we refuse against what a Docker engine refuses
 corpus             every rule and fix over real Dockerfiles
 bench              how long things take";
 
@@ -30,7 +31,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
             codegen::run(root()?, arguments.iter().any(|argument| argument == "--check"))?;
             Ok(ExitCode::SUCCESS)
         }
-        Some("conformance" | "corpus" | "bench") => suite(arguments),
+        Some("conformance" | "verdicts" | "corpus" | "bench") => suite(arguments),
         None | Some("--help" | "-h" | "help") => {
             println!("{USAGE}");
             Ok(ExitCode::SUCCESS)
