@@ -57,3 +57,10 @@ fn long_chains_of_stages_are_walked_once() {
     }
     assert!(messages(&text).is_empty());
 }
+
+#[test]
+fn many_heredocs_of_one_instruction_are_read_once() {
+    let openers: String = (0..3000).fold(String::new(), |text, number| text + &format!("<<E{number} "));
+    let bodies: String = (0..3000).fold(String::new(), |text, number| text + &format!("$a\nE{number}\n"));
+    assert!(messages(&format!("FROM scratch\nCOPY {openers}/x/\n{bodies}")).is_empty());
+}

@@ -1,5 +1,7 @@
 //! COPY and ADD: where files come from.
 
+use std::collections::HashSet;
+
 use super::super::environment::Outcome;
 use super::super::source::{Source, classify};
 use super::super::{Wrong, arguments, flag_value_span, nearest, numbers, reference};
@@ -50,9 +52,12 @@ impl<'a> Pass<'_, 'a> {
             self.checksum(instruction, &paths, place.layer);
         }
         // A JSON array opens no heredocs, and a word without a terminator has none either.
-        for heredoc in ran.heredocs.iter().filter(|heredoc| heredoc.expand) {
-            let is_source = sources.iter().any(|value| names(&value.text, &heredoc.name));
-            if is_source {
+        if ran.heredocs.iter().any(|heredoc| heredoc.expand) {
+            let names: HashSet<String> =
+                sources.iter().filter_map(|source| heredoc_name(&source.text)).collect();
+            for heredoc in
+                ran.heredocs.iter().filter(|heredoc| heredoc.expand && names.contains(&heredoc.name))
+            {
                 self.body(heredoc, place.layer);
             }
         }
@@ -184,8 +189,10 @@ impl<'a> Pass<'_, 'a> {
     }
 }
 
-/// Whether a source of COPY is the heredoc of that name.
-fn names(source: &str, name: &str) -> bool {
-    source.contains("<<")
-        && matches!(heredoc::opener(source, LineRules::Current), Ok(Some(opener)) if opener.name == name)
+/// The name of the heredoc that a source of COPY is.
+fn heredoc_name(source: &str) -> Option<String> {
+    if !source.contains("<<") {
+        return None;
+    }
+    heredoc::opener(source, LineRules::Current).ok().flatten().map(|opener| opener.name)
 }
