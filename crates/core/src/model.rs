@@ -22,7 +22,7 @@ use crate::shell::Script;
 use crate::syntax::{Dockerfile, Instruction, Span};
 use crate::text::TextRange;
 
-pub use build::ModelInputs;
+pub use build::{BuiltImage, ModelInputs};
 pub use config::{CommandLine, ConfigField, ImageConfig};
 pub use delta::Delta;
 pub(crate) use diff::carried;

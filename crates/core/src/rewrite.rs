@@ -15,10 +15,12 @@ mod pass;
 mod report;
 mod safety;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::Settings;
 use crate::knowledge::Knowledge;
+use crate::model::BuiltImage;
 use crate::rule::{Finding, FindingKey, Fixability, Plan, Refusal, Rule, Safety};
 use crate::rules;
 
@@ -157,6 +159,12 @@ impl Engine {
     /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// What the images end with that these files build, for [`ContextGroup::images`]. Only files that say which image
+    /// they build ([`SourceFile::builds`]) are looked at.
+    pub fn built_images(&self, files: &[&SourceFile]) -> BTreeMap<String, BuiltImage> {
+        group::built_images(self, files)
     }
 
     /// Finds what is wrong in every file of the group, without planning a fix. Sorted by position.

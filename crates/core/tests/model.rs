@@ -18,7 +18,12 @@ fn config(text: &str) -> (Option<String>, Option<String>, Option<String>, Option
         Known::Value(None) => Some("none".to_owned()),
         Known::Unknown(_) => None,
     };
-    (config.user.value().cloned(), config.workdir.value().cloned(), words(&config.entrypoint), words(&config.cmd))
+    (
+        config.user.value().cloned(),
+        config.workdir.value().cloned(),
+        words(&config.entrypoint),
+        words(&config.cmd),
+    )
 }
 
 #[test]
@@ -26,58 +31,50 @@ fn the_final_config() {
     let cases: &[(&str, &str, [Option<&str>; 4])] = &[
         // The reference, "USER" and "WORKDIR": scratch runs as root in `/`... nothing sets a directory there.
         ("FROM scratch\n", "scratch has nothing", [Some("root"), None, Some("none"), Some("none")]),
-        ("FROM scratch\nWORKDIR /a\nWORKDIR b\nWORKDIR ../c/.\n", "relative directories", [
-            Some("root"),
-            Some("/a/c"),
-            Some("none"),
-            Some("none"),
-        ]),
-        ("FROM scratch\nENV D=/x\nWORKDIR $D/y\n", "variables in WORKDIR", [
-            Some("root"),
-            Some("/x/y"),
-            Some("none"),
-            Some("none"),
-        ]),
+        (
+            "FROM scratch\nWORKDIR /a\nWORKDIR b\nWORKDIR ../c/.\n",
+            "relative directories",
+            [Some("root"), Some("/a/c"), Some("none"), Some("none")],
+        ),
+        (
+            "FROM scratch\nENV D=/x\nWORKDIR $D/y\n",
+            "variables in WORKDIR",
+            [Some("root"), Some("/x/y"), Some("none"), Some("none")],
+        ),
         // The reference, "Understand how CMD and ENTRYPOINT interact": ENTRYPOINT drops an inherited CMD (H008).
-        ("FROM scratch AS a\nCMD [\"x\"]\nFROM a\nENTRYPOINT [\"e\"]\n", "an inherited CMD is dropped", [
-            Some("root"),
-            None,
-            Some("e"),
-            Some("none"),
-        ]),
-        ("FROM scratch\nCMD [\"x\"]\nENTRYPOINT [\"e\"]\n", "a CMD of the same stage stays", [
-            Some("root"),
-            None,
-            Some("e"),
-            Some("x"),
-        ]),
-        ("FROM scratch AS a\nCMD [\"x\"]\nUSER u\nFROM a\n", "a stage inherits", [
-            Some("u"),
-            None,
-            Some("none"),
-            Some("x"),
-        ]),
+        (
+            "FROM scratch AS a\nCMD [\"x\"]\nFROM a\nENTRYPOINT [\"e\"]\n",
+            "an inherited CMD is dropped",
+            [Some("root"), None, Some("e"), Some("none")],
+        ),
+        (
+            "FROM scratch\nCMD [\"x\"]\nENTRYPOINT [\"e\"]\n",
+            "a CMD of the same stage stays",
+            [Some("root"), None, Some("e"), Some("x")],
+        ),
+        (
+            "FROM scratch AS a\nCMD [\"x\"]\nUSER u\nFROM a\n",
+            "a stage inherits",
+            [Some("u"), None, Some("none"), Some("x")],
+        ),
         // The reference, "SHELL": the shell form is run by it.
-        ("FROM scratch\nSHELL [\"/bin/bash\", \"-c\"]\nCMD run it\n", "the shell form takes the shell", [
-            Some("root"),
-            None,
-            Some("none"),
-            Some("/bin/bash -c run it"),
-        ]),
-        ("FROM scratch\nCMD run it\n", "the default shell", [
-            Some("root"),
-            None,
-            Some("none"),
-            Some("/bin/sh -c run it"),
-        ]),
+        (
+            "FROM scratch\nSHELL [\"/bin/bash\", \"-c\"]\nCMD run it\n",
+            "the shell form takes the shell",
+            [Some("root"), None, Some("none"), Some("/bin/bash -c run it")],
+        ),
+        (
+            "FROM scratch\nCMD run it\n",
+            "the default shell",
+            [Some("root"), None, Some("none"), Some("/bin/sh -c run it")],
+        ),
         // Unknown stays unknown.
         ("FROM corp/unheard\n", "an unknown image", [None, None, None, None]),
-        ("FROM corp/unheard\nUSER app\nCMD [\"a\"]\n", "what the file sets is known", [
-            Some("app"),
-            None,
-            None,
-            Some("a"),
-        ]),
+        (
+            "FROM corp/unheard\nUSER app\nCMD [\"a\"]\n",
+            "what the file sets is known",
+            [Some("app"), None, None, Some("a")],
+        ),
         ("FROM debian:12\n", "a known image", [Some("root"), None, Some("none"), Some("bash")]),
     ];
     for (text, what, [user, workdir, entrypoint, cmd]) in cases {
@@ -192,7 +189,12 @@ fn differences_have_names() {
         (
             run("a && b"),
             run("b"),
-            vec![Delta::CommandRemoved { instruction: 1, command: 0, joiner: "&&".to_owned(), text: "a".to_owned() }],
+            vec![Delta::CommandRemoved {
+                instruction: 1,
+                command: 0,
+                joiner: "&&".to_owned(),
+                text: "a".to_owned(),
+            }],
         ),
         (
             run("if a; then b c; fi"),
@@ -226,7 +228,11 @@ fn differences_have_names() {
             "FROM scratch\nUSER a\nRUN [\"x\"]\n".to_owned(),
             "FROM scratch\nUSER b\nRUN [\"x\"]\n".to_owned(),
             vec![
-                Delta::ArgumentsChanged { instruction: 1, from: "USER a".to_owned(), to: "USER b".to_owned() },
+                Delta::ArgumentsChanged {
+                    instruction: 1,
+                    from: "USER a".to_owned(),
+                    to: "USER b".to_owned(),
+                },
                 Delta::StateChanged {
                     field: "user".to_owned(),
                     old: "a".to_owned(),
@@ -271,4 +277,31 @@ fn what_has_no_name_is_unexplained() {
         let unexplained = deltas.iter().any(|delta| matches!(delta, Delta::Unexplained { .. }));
         assert!(unexplained, "{before}\n->\n{after}\n{deltas:?}");
     }
+}
+
+#[test]
+fn an_image_that_the_repository_builds_passes_its_end_on() {
+    use dockmend_core::context::NoContext;
+    use dockmend_core::rewrite::{ContextGroup, Engine, SourceFile};
+    use std::sync::Arc;
+
+    let engine = Engine::default();
+    let mut parent = SourceFile::new("base/Dockerfile", "FROM debian:12\nUSER 1000:1000\nCMD [\"app\"]\n");
+    parent.builds = vec!["corp/base:1".to_owned()];
+    let mut middle = SourceFile::new("middle/Dockerfile", "FROM corp/base:1\nENV A=1\n");
+    middle.builds = vec!["corp/middle".to_owned()];
+    let child = SourceFile::new("api/Dockerfile", "FROM corp/middle\nCOPY a /a\n");
+    let images = engine.built_images(&[&middle, &child, &parent]);
+    assert_eq!(images.keys().collect::<Vec<_>>(), ["corp/base:1", "corp/middle"]);
+    let knowledge = dockmend_core::knowledge::Knowledge::builtin();
+    let inputs = dockmend_core::model::ModelInputs::new(&knowledge, &[]).with_images(&images);
+    let model = BuildModel::new(dockmend_core::syntax::Dockerfile::parse(Arc::clone(&child.text)), &inputs);
+    let end = model.last_stage().unwrap();
+    assert_eq!(end.config.user, Known::Value("1000:1000".to_owned()));
+    assert!(end.config.is_runnable(), "the parent's parent sets CMD");
+    assert_eq!(end.config.env["A"], "1");
+    let mut group = ContextGroup::new(vec![child], &NoContext);
+    group.images = Arc::new(images);
+    let found: Vec<_> = engine.check(&group)[0].findings.iter().map(|finding| finding.rule.id).collect();
+    assert!(!found.contains(&"root-user"), "{found:?}");
 }

@@ -16,8 +16,33 @@ pub struct ModelInputs<'a> {
     pub knowledge: &'a Knowledge,
     /// Names of stages that something outside of the file builds (`--target` in Compose or Bake), in lower case.
     pub targets: &'a [String],
-    /// The final state and config of images that other Dockerfiles of the repository build, by reference.
-    pub built_here: Option<&'a BTreeMap<String, (State, ImageConfig, Option<Arc<ImageFacts>>)>>,
+    /// The images that other Dockerfiles of the repository build, by reference.
+    pub built_here: Option<&'a BTreeMap<String, BuiltImage>>,
+}
+
+/// How an image that a Dockerfile of the repository builds ends: a stage from it goes on from there (H155).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BuiltImage {
+    state: State,
+    config: ImageConfig,
+    facts: Option<Arc<ImageFacts>>,
+}
+
+impl BuiltImage {
+    /// The image that a stage ends with.
+    pub fn of(stage: &Stage) -> Self {
+        let mut state = State::clone(&stage.end);
+        // Arguments end with their stage, and instructions are numbered in their own file.
+        state.args = Variables::default();
+        let mut config = stage.config.clone();
+        for command in [&mut config.entrypoint, &mut config.cmd] {
+            if let Known::Value(Some(command)) = command {
+                command.instruction = None;
+            }
+        }
+        Self { state, config, facts: stage.facts.clone() }
+    }
 }
 
 impl Default for ModelInputs<'_> {
@@ -31,6 +56,13 @@ impl<'a> ModelInputs<'a> {
     /// Inputs with this knowledge and these targets.
     pub fn new(knowledge: &'a Knowledge, targets: &'a [String]) -> Self {
         Self { knowledge, targets, built_here: None }
+    }
+
+    /// The same, with the images that other Dockerfiles of the repository build.
+    #[must_use]
+    pub fn with_images(mut self, images: &'a BTreeMap<String, BuiltImage>) -> Self {
+        self.built_here = Some(images);
+        self
     }
 }
 
@@ -179,7 +211,7 @@ impl Builder<'_> {
             }
             Base::Image(reference) => {
                 if let Some(built) = self.inputs.built_here.and_then(|built| built.get(reference)) {
-                    return built.clone();
+                    return (built.state.clone(), built.config.clone(), built.facts.clone());
                 }
                 let facts = self.inputs.knowledge.image(reference);
                 let (state, config) = start_from_image(reference, facts.as_ref());
@@ -230,9 +262,12 @@ fn start_from_image(reference: &str, facts: Option<&ImageFacts>) -> (State, Imag
     let workdir = workdir.map_or_else(|| Known::Unknown(unknown()), Known::Value);
     let command = |words: Option<&Vec<String>>| match words {
         Some(words) if words.is_empty() => Known::Value(None),
-        Some(words) => {
-            Known::Value(Some(CommandLine { words: words.clone(), exec: true, instruction: None }))
-        }
+        Some(words) => Known::Value(Some(CommandLine {
+            words: words.clone(),
+            exec: true,
+            instruction: None,
+            set_here: false,
+        })),
         None => Known::Unknown(unknown()),
     };
     let config = ImageConfig {
@@ -412,7 +447,7 @@ impl Effect<'_> {
             let shell = self.stage.end.shell_words();
             words.splice(0..0, shell);
         }
-        Some(CommandLine { words, exec: instruction.json, instruction: Some(self.index) })
+        Some(CommandLine { words, exec: instruction.json, instruction: Some(self.index), set_here: true })
     }
 
     /// An ENTRYPOINT drops the CMD that the stage has not set itself (H008).

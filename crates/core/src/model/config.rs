@@ -14,6 +14,8 @@ pub struct CommandLine {
     pub exec: bool,
     /// The instruction that sets it; `None` when it comes from the base image.
     pub instruction: Option<usize>,
+    /// Whether a Dockerfile of the repository sets it: this one, or the one that builds the base image.
+    pub set_here: bool,
 }
 
 /// The config of an image: what a container is started with.
@@ -54,7 +56,7 @@ impl ImageConfig {
     /// Whether a container of the image starts something that the file, or a base stage in it, names.
     pub fn is_runnable(&self) -> bool {
         let named = |command: &Known<Option<CommandLine>>| {
-            command.value().and_then(Option::as_ref).is_some_and(|command| command.instruction.is_some())
+            command.value().and_then(Option::as_ref).is_some_and(|command| command.set_here)
         };
         named(&self.entrypoint) || named(&self.cmd)
     }

@@ -110,7 +110,7 @@ pub(super) fn hold(
         Err(error) => return rejected(error.to_string()),
     };
     let targets = &analysis.targets[file];
-    let after = Arc::new(model(engine, &after_text, targets));
+    let after = Arc::new(model(engine, &after_text, targets, &analysis.images));
     let new_problems = new_problems(before.file(), after.file());
     if let Some(problem) = new_problems.first() {
         return rejected(format!("BuildKit would refuse the text after: {}", problem.message));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Engine, FileReport};
 use crate::context::{Answer, ContextFiles, Entry, EntryKind, NoContext};
-use crate::model::{BuildModel, ModelInputs};
+use crate::model::{BuildModel, BuiltImage, ModelInputs};
 use crate::rule::{ContextView, Findings, Severity, Sibling, Subject, Suppressions};
 use crate::syntax::{Dockerfile, SyntaxProblem};
 
@@ -22,12 +22,20 @@ pub struct SourceFile {
     pub text: Arc<str>,
     /// The stages that something outside of the file builds, in lower case.
     pub targets: Vec<String>,
+    /// The references of the image that is built from it (`image:` beside `build:` in a Compose file), when known.
+    pub builds: Vec<String>,
 }
 
 impl SourceFile {
     /// A file with this path and text.
     pub fn new(path: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
-        Self { path: path.into(), context_path: None, text: text.into(), targets: Vec::new() }
+        Self {
+            path: path.into(),
+            context_path: None,
+            text: text.into(),
+            targets: Vec::new(),
+            builds: Vec::new(),
+        }
     }
 
     /// Says where in the context it lies.
@@ -48,19 +56,22 @@ pub struct ContextGroup<'a> {
     pub files: Vec<SourceFile>,
     /// The context.
     pub context: &'a dyn ContextFiles,
+    /// The images that Dockerfiles of the repository build, those of other groups included: a FROM of one of them takes
+    /// its user, shell and entry point from there (H155). See [`Engine::built_images`].
+    pub images: Arc<BTreeMap<String, BuiltImage>>,
 }
 
 impl<'a> ContextGroup<'a> {
     /// A group.
     pub fn new(files: Vec<SourceFile>, context: &'a dyn ContextFiles) -> Self {
-        Self { files, context }
+        Self { files, context, images: Arc::default() }
     }
 }
 
 impl ContextGroup<'static> {
     /// A text of which no context is known.
     pub fn of_text(text: &str) -> Self {
-        Self { files: vec![SourceFile::new("Dockerfile", text)], context: &NO_CONTEXT }
+        Self::new(vec![SourceFile::new("Dockerfile", text)], &NO_CONTEXT)
     }
 }
 
@@ -133,6 +144,7 @@ pub(super) struct Analysis<'a> {
     paths: Vec<String>,
     context_paths: Vec<Option<String>>,
     pub(super) targets: Vec<Vec<String>>,
+    pub(super) images: Arc<Images>,
     reports: Vec<OnceCell<FileReport>>,
 }
 
@@ -143,8 +155,11 @@ impl<'a> Analysis<'a> {
 
     /// The group with another view of its context.
     pub(super) fn over(engine: &'a Engine, group: &ContextGroup<'_>, context: &'a dyn ContextFiles) -> Self {
-        let models: Vec<_> =
-            group.files.iter().map(|file| Arc::new(model(engine, &file.text, &file.targets))).collect();
+        let models: Vec<_> = group
+            .files
+            .iter()
+            .map(|file| Arc::new(model(engine, &file.text, &file.targets, &group.images)))
+            .collect();
         let numbers = |model: &Arc<BuildModel>| (0..model.file().instructions().len()).collect();
         Self {
             engine,
@@ -154,6 +169,7 @@ impl<'a> Analysis<'a> {
             paths: group.files.iter().map(|file| file.path.clone()).collect(),
             context_paths: group.files.iter().map(|file| file.context_path.clone()).collect(),
             targets: group.files.iter().map(|file| file.targets.clone()).collect(),
+            images: Arc::clone(&group.images),
             reports: models.iter().map(|_| OnceCell::new()).collect(),
             models,
         }
@@ -177,6 +193,7 @@ impl<'a> Analysis<'a> {
             paths: self.paths.clone(),
             context_paths: self.context_paths.clone(),
             targets: self.targets.clone(),
+            images: Arc::clone(&self.images),
         }
     }
 
@@ -248,8 +265,33 @@ fn views<'a, 'p>(
     paths.map(|path| ContextView::new(context, path.clone())).collect()
 }
 
-pub(super) fn model(engine: &Engine, text: &Arc<str>, targets: &[String]) -> BuildModel {
-    BuildModel::new(Dockerfile::parse(Arc::clone(text)), &ModelInputs::new(&engine.knowledge, targets))
+pub(super) fn model(engine: &Engine, text: &Arc<str>, targets: &[String], images: &Images) -> BuildModel {
+    let inputs = ModelInputs::new(&engine.knowledge, targets).with_images(images);
+    BuildModel::new(Dockerfile::parse(Arc::clone(text)), &inputs)
+}
+
+/// Images that the repository builds, by reference.
+pub(super) type Images = BTreeMap<String, BuiltImage>;
+
+/// A chain of images that are built on each other is followed so far.
+const MAX_CHAIN: usize = 16;
+
+/// What the images end with that these files build.
+pub(super) fn built_images(engine: &Engine, files: &[&SourceFile]) -> Images {
+    let builders: Vec<_> = files.iter().filter(|file| !file.builds.is_empty()).collect();
+    let mut images = Images::new();
+    // One file may build on the image of another, in whatever order they come.
+    for _ in 0..builders.len().min(MAX_CHAIN) {
+        let mut next = Images::new();
+        for file in &builders {
+            let model = model(engine, &file.text, &file.targets, &images);
+            let Some(last) = model.last_stage() else { continue };
+            let image = BuiltImage::of(last);
+            next.extend(file.builds.iter().map(|name| (name.clone(), image.clone())));
+        }
+        images = next;
+    }
+    images
 }
 
 /// Everything that BuildKit refuses about a file, by position.
