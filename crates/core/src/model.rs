@@ -206,7 +206,7 @@ impl BuildModel {
     pub fn new(file: Dockerfile, inputs: &ModelInputs<'_>) -> Self {
         let build::Built { stages, places, names } = build::build(&file, inputs);
         let shell_texts = file.instructions().iter().map(|_| OnceLock::new()).collect();
-        Self { stages, places, names, shell_texts, file }
+        Self { file, stages, names, places, shell_texts }
     }
 
     /// The parsed file.

@@ -202,7 +202,7 @@ impl Engine {
         file: usize,
         finding: &Finding,
     ) -> Result<Verified, Refusal> {
-        let plan = self.draft(analysis, file, finding)?;
+        let plan = Self::draft(analysis, file, finding)?;
         match gate::hold(self, analysis, file, std::slice::from_ref(&plan), &[finding]) {
             Ok(passed) => Ok(Verified {
                 safety: safety::judge(&plan.declared, &analysis.subject(file)),
@@ -216,7 +216,7 @@ impl Engine {
     }
 
     /// The plan of a finding, before the gate.
-    fn draft(&self, analysis: &Analysis<'_>, file: usize, finding: &Finding) -> Result<Plan, Refusal> {
+    fn draft(analysis: &Analysis<'_>, file: usize, finding: &Finding) -> Result<Plan, Refusal> {
         match &finding.fix {
             Fixability::Refused(refusal) => return Err(refusal.clone()),
             Fixability::ReportOnly => return Err(Refusal::because("the rule only reports")),

@@ -137,7 +137,7 @@ impl Rule {
             let bare = alias.split_once(':').map_or(*alias, |(_, bare)| bare);
             alias.eq_ignore_ascii_case(name) || bare.eq_ignore_ascii_case(name)
         };
-        self.id.eq_ignore_ascii_case(name) || self.aliases.iter().any(|alias| is_alias(&alias))
+        self.id.eq_ignore_ascii_case(name) || self.aliases.iter().any(is_alias)
     }
 
     /// The address of the rule's page.

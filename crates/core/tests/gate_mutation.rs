@@ -5,6 +5,8 @@
 //! of the line parser (which is held to BuildKit's own by the conformance suite), by the comments, and by the bytes that
 //! no instruction owns.
 
+#![allow(clippy::disallowed_methods)] // Tests read fixtures; only the library itself touches no disk.
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -3,6 +3,8 @@
 //! `cargo xtask conformance --record` writes the answers; `cargo xtask conformance` asks BuildKit's parser itself, about
 //! far more files.
 
+#![allow(clippy::disallowed_methods)] // Tests read fixtures; only the library itself touches no disk.
+
 // One definition of what is compared, for this test and for the suite. Each uses a part of it.
 #[allow(dead_code, unreachable_pub, reason = "the suite uses the rest")]
 #[path = "../../suites/src/conformance/shape.rs"]

@@ -1,6 +1,6 @@
 //! Making the stages: an interpreter of the instructions that keeps track of the state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use super::state::Variables;
@@ -32,16 +32,16 @@ pub struct BuiltImage {
 impl BuiltImage {
     /// The image that a stage ends with.
     pub fn of(stage: &Stage) -> Self {
-        let mut state = State::clone(&stage.end);
+        let mut end = State::clone(&stage.end);
         // Arguments end with their stage, and instructions are numbered in their own file.
-        state.args = Variables::default();
+        end.args = Variables::default();
         let mut config = stage.config.clone();
         for command in [&mut config.entrypoint, &mut config.cmd] {
             if let Known::Value(Some(command)) = command {
                 command.instruction = None;
             }
         }
-        Self { state, config, facts: stage.facts.clone() }
+        Self { state: end, config, facts: stage.facts.clone() }
     }
 }
 
@@ -150,7 +150,7 @@ impl Builder<'_> {
     fn global_arguments(&mut self, instruction: &Instruction) {
         for text in instruction.value_texts() {
             let (name, value) = match text.split_once('=') {
-                Some((name, value)) => (name, expand(&self.lexer, value, &self.globals)),
+                Some((name, value)) => (name, expand(self.lexer, value, &self.globals)),
                 None => (text, Known::Unknown(Cause::BuildArgument(text.to_owned()))),
             };
             self.globals.values.insert(name.to_owned(), value);
@@ -164,12 +164,12 @@ impl Builder<'_> {
             (Some(word), Some(name)) if word.eq_ignore_ascii_case("as") => Some(name.to_lowercase()),
             _ => None,
         };
-        let base = match expand(&self.lexer, reference, &self.globals) {
+        let base = match expand(self.lexer, reference, &self.globals) {
             Known::Value(reference) => self.base(&reference),
             Known::Unknown(Cause::Variable(argument)) => Base::Unknown(Cause::BuildArgument(argument)),
             Known::Unknown(cause) => Base::Unknown(cause),
         };
-        let (state, config, facts) = self.start(&base, reference);
+        let (end, config, facts) = self.start(&base, reference);
         let stage = Stage {
             index: self.stages.len(),
             name: name.clone(),
@@ -177,7 +177,7 @@ impl Builder<'_> {
             base,
             facts,
             steps: Vec::new(),
-            end: Arc::new(state),
+            end: Arc::new(end),
             config,
             shipped: false,
             sets_cmd: false,
@@ -276,10 +276,10 @@ fn start_from_image(reference: &str, facts: Option<&ImageFacts>) -> (State, Imag
         entrypoint: command(facts.and_then(|facts| facts.entrypoint.as_ref())),
         cmd: command(facts.and_then(|facts| facts.cmd.as_ref())),
         healthcheck: None,
-        exposed: Default::default(),
-        volumes: Default::default(),
-        labels: Default::default(),
-        env: Default::default(),
+        exposed: BTreeSet::new(),
+        volumes: BTreeSet::new(),
+        labels: BTreeMap::new(),
+        env: BTreeMap::new(),
         stop_signal: None,
         shell: None,
         author: None,
@@ -304,7 +304,7 @@ fn start_from_image(reference: &str, facts: Option<&ImageFacts>) -> (State, Imag
 }
 
 /// The value of a word.
-fn expand(lexer: &Lexer, word: &str, environment: &dyn Environment) -> Known<String> {
+fn expand(lexer: Lexer, word: &str, environment: &dyn Environment) -> Known<String> {
     match lexer.expand(word, environment) {
         Ok(expanded) => Known::Value(expanded.text),
         Err(ExpandError::Unknown(name)) => Known::Unknown(Cause::Variable(name)),
@@ -323,7 +323,7 @@ struct Effect<'a> {
 
 impl Effect<'_> {
     fn expand(&self, word: &str) -> Known<String> {
-        match expand(&self.lexer, word, &*self.stage.end) {
+        match expand(self.lexer, word, &*self.stage.end) {
             Known::Unknown(Cause::Variable(name)) => Known::Unknown(self.stage.end.unknown_cause(&name)),
             value => value,
         }

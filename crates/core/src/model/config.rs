@@ -184,7 +184,12 @@ fn push_json_string(text: &mut String, word: &str) {
             '\n' => text.push_str("\\n"),
             '\t' => text.push_str("\\t"),
             '\r' => text.push_str("\\r"),
-            control if control < ' ' => text.push_str(&format!("\\u{:04x}", control as u32)),
+            control if control < ' ' => {
+                text.push_str("\\u00");
+                for digit in [control as u32 / 16, control as u32 % 16] {
+                    text.extend(char::from_digit(digit, 16));
+                }
+            }
             other => text.push(other),
         }
     }

@@ -111,7 +111,7 @@ impl<'a> Run<'a> {
             if !self.options.permits(finding.rule, Safety::Safe) {
                 continue;
             }
-            let Ok(plan) = self.engine.draft(analysis, file, finding) else {
+            let Ok(plan) = Engine::draft(analysis, file, finding) else {
                 self.closed.insert(key);
                 continue;
             };
@@ -243,7 +243,7 @@ impl<'a> Run<'a> {
         finding: &Finding,
     ) -> Result<Option<Ready>, Refusal> {
         let Some(name) = finding.rule.rewrite else {
-            return self.engine.draft(analysis, file, finding).map(|_| None);
+            return Engine::draft(analysis, file, finding).map(|_| None);
         };
         let verified = self.engine.plan_finding(analysis, file, finding)?;
         let (title, remarks) = (verified.plan.title, verified.plan.remarks);

@@ -55,7 +55,7 @@ rule! {
 /// Source: BuildKit, `dockerfile2llb`, `validateCaseMatch`: the case of the majority, counted over the keywords that are
 /// wholly in one case.
 fn is_lower(subject: &Subject<'_>) -> bool {
-    let keywords = subject.file().instructions().iter().map(|instruction| instruction.keyword_text());
+    let keywords = subject.file().instructions().iter().map(crate::syntax::Instruction::keyword_text);
     let mut balance = 0_isize;
     for keyword in keywords {
         if keyword == keyword.to_lowercase() {

@@ -364,7 +364,7 @@ impl Run<'_> {
         let is_pattern = !old && matches!(character, '#' | '%');
         // BuildKit 0.12 reads the word before it notices that it does not know what stands behind a colon.
         let known = matches!(character, '-' | '+' | '?') || is_pattern;
-        if !(known || old && empty_is_unset) || (empty_is_unset && is_pattern) {
+        if !(known || empty_is_unset) || (empty_is_unset && is_pattern) {
             return invalid(format!("unsupported modifier {modifier} in a substitution"));
         }
         let (word, _) = self.until(Some('}'), is_pattern)?;

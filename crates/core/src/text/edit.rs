@@ -196,13 +196,14 @@ impl TextEdit {
     /// The edit that undoes this one: applied to the text after, it gives `before` back.
     #[must_use]
     pub fn inverse(&self, before: &str) -> Self {
-        let mut shift = 0_isize;
+        let (mut added, mut removed) = (0, 0);
         let replacements = self
             .replacements
             .iter()
             .map(|Replacement { range, text }| {
-                let start = range.start.saturating_add_signed(shift);
-                shift += text.len() as isize - range.len() as isize;
+                let start = range.start + added - removed;
+                added += text.len();
+                removed += range.len();
                 Replacement {
                     range: TextRange::new(start, start + text.len()),
                     text: range.of(before).to_owned(),

@@ -12,11 +12,13 @@
 //!   - `-> found`: found, and the rule has no fix;
 //!   - nothing: neither found nor changed.
 
+#![allow(dead_code)] // Each test program uses a part of it.
+
 use std::collections::BTreeMap;
 
 /// What a case expects.
 #[derive(Debug, PartialEq)]
-pub enum Expected {
+pub(crate) enum Expected {
     Nothing,
     Found,
     Refused(Option<String>),
@@ -25,16 +27,16 @@ pub enum Expected {
 
 /// One case of a fixture file.
 #[derive(Debug)]
-pub struct Case {
-    pub name: String,
-    pub line: usize,
-    pub context: Option<BTreeMap<String, String>>,
-    pub before: String,
-    pub expected: Expected,
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) line: usize,
+    pub(crate) context: Option<BTreeMap<String, String>>,
+    pub(crate) before: String,
+    pub(crate) expected: Expected,
 }
 
 /// The cases of a fixture file. `default` names the case of text before the first heading.
-pub fn cases(text: &str, default: &str) -> Vec<Case> {
+pub(crate) fn cases(text: &str, default: &str) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut draft = Draft::new(default, 1);
     let mut lines = text.lines().enumerate().peekable();
@@ -50,7 +52,7 @@ pub fn cases(text: &str, default: &str) -> Vec<Case> {
                 body.push_str(line);
                 body.push('\n');
             }
-            draft.block(info, body);
+            draft.block(info, &body);
         } else if let Some(arrow) = line.strip_prefix("->") {
             draft.arrow(arrow.trim());
         } else if line.trim() == "context: empty" {
@@ -74,7 +76,7 @@ impl Draft {
         Self { name: name.to_owned(), line, context: None, before: None, expected: None }
     }
 
-    fn block(&mut self, info: &str, body: String) {
+    fn block(&mut self, info: &str, body: &str) {
         let mut words = info.split_whitespace();
         let language = words.next().unwrap_or_default();
         let second = words.next();

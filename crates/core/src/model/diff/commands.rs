@@ -232,7 +232,7 @@ fn pairs<'a>(units: &[Unit<'a>]) -> Option<Vec<(&'static str, &'a Simple)>> {
 fn words(instruction: usize, command: usize, before: &Simple, after: &Simple) -> Option<Vec<Delta>> {
     let around = |simple: &Simple| {
         let assignments: Vec<String> =
-            simple.assignments.iter().map(|assignment| assignment.canonical()).collect();
+            simple.assignments.iter().map(crate::shell::Assignment::canonical).collect();
         (assignments, redirects(&simple.redirects))
     };
     if around(before) != around(after) {
