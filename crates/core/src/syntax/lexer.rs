@@ -362,7 +362,7 @@ impl Run<'_> {
             modifier.push(next);
         }
         let is_pattern = !old && matches!(character, '#' | '%');
-        // BuildKit 0.12 reads the word before it notices that it does not know what stands behind a colon.
+        // BuildKit reads the word before it notices that it does not know what stands behind a colon.
         let known = matches!(character, '-' | '+' | '?') || is_pattern;
         if !(known || empty_is_unset) || (empty_is_unset && is_pattern) {
             return invalid(format!("unsupported modifier {modifier} in a substitution"));

@@ -61,7 +61,7 @@ fn what_has_changed_since_buildkit_0_12() {
         ("suffix pattern", "RUN ${v%%x} <<A\nA", "RUN <${v%%x} <<A>; A", "RUN <${v%%x} <<A> heredoc A"),
         ("replacement", "RUN ${v//x/y} <<A\nA", "RUN <${v//x/y} <<A>; A", "RUN <${v//x/y} <<A> heredoc A"),
         ("length", "RUN ${#v} <<A\nA", "RUN <${#v} <<A>; A", "RUN <${#v} <<A>; A"),
-        ("substring", "RUN ${v:1} <<A\nA", "RUN <${v:1} <<A> heredoc A", "RUN <${v:1} <<A>; A"),
+        ("substring", "RUN ${v:1} <<A\nA", "RUN <${v:1} <<A> heredoc A", "RUN <${v:1} <<A> heredoc A"),
         (
             "default in the word",
             "RUN <<${v:-A}\n${v:-A}",
