@@ -88,6 +88,9 @@ pub struct BuildContext {
     pub targets: BTreeSet<String>,
     /// Whether a compose or bake file names a target that is not known here, because a variable is in it.
     pub unknown_targets: bool,
+    /// The references of the images that compose files give to what the last stage builds (`image` beside `build`): other
+    /// Dockerfiles may build on them.
+    pub images: BTreeSet<String>,
 }
 
 impl BuildContext {
@@ -208,6 +211,8 @@ struct Declared {
     context: ContextDir,
     target: Setting,
     source: ContextSource,
+    /// The reference of the image that is built, where it is known.
+    image: Option<String>,
 }
 
 /// One setting of a build.
@@ -279,7 +284,7 @@ fn declare(
         // The Dockerfile of a remote context is remote, unless it is named by an absolute path.
         _ => Some(PathBuf::from(dockerfile)).filter(|path| path.is_absolute())?,
     };
-    Some(Declared { dockerfile: absolute(&dockerfile), context, target, source })
+    Some(Declared { dockerfile: absolute(&dockerfile), context, target, source, image: None })
 }
 
 /// `context` as a folder seen from `folder`, or as the remote place that it is.
@@ -318,6 +323,7 @@ fn context_of(path: &Path, given: Option<(&String, ContextSource)>, builds: &[De
         source,
         targets: targets.collect(),
         unknown_targets: builds.iter().any(|build| build.target == Setting::Unknown),
+        images: builds.iter().filter_map(|build| build.image.clone()).collect(),
     }
 }
 

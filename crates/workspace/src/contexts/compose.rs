@@ -55,8 +55,20 @@ fn declared(path: &Path, main: Option<&Path>, service: String, files: &mut Files
         Setting::Absent => "Dockerfile".to_owned(),
         Setting::Unknown => return None,
     };
+    // A target builds another stage than the last.
+    let image = if build.target == Setting::Absent { image_of(path, main, &service, files) } else { None };
     let source = ContextSource::Compose { file: path.to_owned(), service };
-    declare(&folder, &context, &dockerfile, build.target, source)
+    Some(Declared { image, ..declare(&folder, &context, &dockerfile, build.target, source)? })
+}
+
+/// The `image` of a service, in its file or in the main file beside it.
+fn image_of(path: &Path, main: Option<&Path>, service: &str, files: &mut Files) -> Option<String> {
+    [Some(path), main].into_iter().flatten().find_map(|file| {
+        match setting(field(service_in(file, service, files)?, "image", DEPTH)) {
+            Setting::Text(image) => Some(image),
+            _ => None,
+        }
+    })
 }
 
 /// The main file beside an override file.

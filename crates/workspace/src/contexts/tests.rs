@@ -302,3 +302,18 @@ fn broken_files_are_problems_and_the_rest_goes_on() {
         assert!(message.contains(name) && message.contains("line "), "{message}");
     }
 }
+
+#[test]
+fn the_image_of_a_service_is_what_others_may_build_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("Dockerfile", "FROM scratch\n");
+    write(
+        "compose.yaml",
+        "services:\n  a: { build: ., image: corp/base:1 }\n  b: { build: { context: ., target: t }, image: corp/t }\n  c: { build: ., image: \"corp/$X\" }\n",
+    );
+    let dockerfile = folder.path().join("Dockerfile");
+    let contexts = find(&[&dockerfile], &Request::default());
+    let images: Vec<_> = contexts.of[&dockerfile].images.iter().collect();
+    assert_eq!(images, ["corp/base:1"]);
+}
