@@ -203,9 +203,10 @@ impl Engine {
         finding: &Finding,
     ) -> Result<Verified, Refusal> {
         let plan = Self::draft(analysis, file, finding)?;
+        let siblings = analysis.siblings(file);
         match gate::hold(self, analysis, file, std::slice::from_ref(&plan), &[finding]) {
             Ok(passed) => Ok(Verified {
-                safety: safety::judge(&plan.declared, &analysis.subject(file)),
+                safety: safety::judge(&plan.declared, &analysis.subject(file, &siblings)),
                 changes: passed.changes,
                 plan,
             }),
@@ -223,7 +224,8 @@ impl Engine {
             Fixability::Available => {}
         }
         let planner = finding.rule.plan.ok_or_else(|| Refusal::because("the rule only reports"))?;
-        let mut plan = planner(&analysis.subject(file), finding)?;
+        let siblings = analysis.siblings(file);
+        let mut plan = planner(&analysis.subject(file, &siblings), finding)?;
         plan.declared.sort();
         Ok(plan)
     }

@@ -207,12 +207,8 @@ impl<'a> Analysis<'a> {
         others.map(|(_, (model, path))| Sibling::new(path, model)).collect()
     }
 
-    /// What rules are asked about, without the siblings.
-    pub(super) fn subject(&self, file: usize) -> Subject<'_> {
-        self.subject_with(file, &[])
-    }
-
-    pub(super) fn subject_with<'s>(&'s self, file: usize, siblings: &'s [Sibling<'s>]) -> Subject<'s> {
+    /// What rules are asked about.
+    pub(super) fn subject<'s>(&'s self, file: usize, siblings: &'s [Sibling<'s>]) -> Subject<'s> {
         Subject::new(
             &self.paths[file],
             &self.models[file],
@@ -230,7 +226,7 @@ impl<'a> Analysis<'a> {
 
     fn make_report(&self, file: usize) -> FileReport {
         let siblings = self.siblings(file);
-        let subject = self.subject_with(file, &siblings);
+        let subject = self.subject(file, &siblings);
         let mut report = FileReport { path: self.paths[file].clone(), ..FileReport::default() };
         report.problems = problems(subject.file());
         if let Some(reason) = crate::rule::skipped(&subject) {

@@ -101,7 +101,7 @@ impl<'a> Run<'a> {
     fn candidates(&mut self, analysis: &Analysis<'_>, phase: Phase, file: usize) -> Vec<Candidate> {
         let mut candidates = Vec::new();
         let siblings = analysis.siblings(file);
-        let subject = analysis.subject_with(file, &siblings);
+        let subject = analysis.subject(file, &siblings);
         for finding in &analysis.report(file).findings {
             let available = finding.fix == Fixability::Available;
             let key = (file, finding.key.clone());
