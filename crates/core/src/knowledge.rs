@@ -3,6 +3,7 @@
 //! They are data, in the TOML files beside this module, each dated and with its source. A table is parsed when it is first
 //! asked for. What is not in them is unknown, and `None` to the caller: nothing is guessed.
 
+mod hazards;
 mod images;
 mod packages;
 mod programs;
@@ -14,6 +15,7 @@ use std::sync::LazyLock;
 
 use thiserror::Error;
 
+pub use self::hazards::{Evidence, Hazard, hazard, hazards};
 pub use self::images::{Family, ImageExtension, ImageFacts, Shell, User, UserTool};
 pub use self::packages::{InstallCommand, InstallFlag, PackageManager};
 pub use self::programs::{Litter, LitterKind, ProgramRole};
