@@ -98,7 +98,7 @@ mod tests {
     fn no_entry_is_left_half_written() {
         for Hazard { id, title, breaks, handling, evidence } in hazards() {
             assert!(!title.is_empty() && !title.ends_with('.') && title.len() < 70, "{id}: {title}");
-            assert!(breaks.ends_with('.') && breaks.len() >= 40, "{id}: {breaks}");
+            assert!(breaks.ends_with('.') && breaks.len() >= 30, "{id}: {breaks}");
             assert!(handling.ends_with('.') && handling.len() >= 20, "{id}: {handling}");
             assert!(!evidence.is_empty(), "{id}: no evidence");
         }
