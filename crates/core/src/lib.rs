@@ -33,7 +33,7 @@
 //! dropped and reported as a [`rewrite::Rejection`], and the text stays as it was. How safe a fix is follows from what was
 //! observed ([`rewrite::judge`]): [`Safe`](rule::Safety::Safe) is what is proven to change nothing that matters.
 //!
-//! Neither text nor context is trusted: no input makes a function of this crate panic, and that is a promise.
+//! Neither text nor context is trusted. A text or a context that makes a function of this crate panic is a bug.
 //!
 //! # Versions
 //!
