@@ -18,7 +18,10 @@ fn main() {
     let context = MemoryFiles::new([
         ("Dockerfile", DOCKERFILE),
         ("package.json", r#"{"name": "shop", "scripts": {"start": "node server.js"}}"#),
-        ("package-lock.json", r#"{"name": "shop", "lockfileVersion": 3, "packages": {"": {"name": "shop"}}}"#),
+        (
+            "package-lock.json",
+            r#"{"name": "shop", "lockfileVersion": 3, "packages": {"": {"name": "shop"}}}"#,
+        ),
         ("server.js", "require('http').createServer().listen(3000)"),
         ("node_modules/express/index.js", ""),
     ]);

@@ -14,6 +14,8 @@ mod obligations;
 mod pass;
 mod report;
 mod safety;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -119,6 +121,21 @@ pub struct Change {
     pub before: Option<Arc<str>>,
     /// Its text after.
     pub after: Arc<str>,
+}
+
+/// A text is not the one that a change was made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the text has changed since the fix was computed")]
+pub struct Stale;
+
+impl Change {
+    /// The text after, when `current` is the text that the change was made from (`None`: no such file).
+    ///
+    /// # Errors
+    /// [`Stale`] when it is another.
+    pub fn apply_to(&self, current: Option<&str>) -> Result<Arc<str>, Stale> {
+        if self.before.as_deref() == current { Ok(Arc::clone(&self.after)) } else { Err(Stale) }
+    }
 }
 
 /// A file that a change is about.

@@ -77,6 +77,7 @@ impl<'a> Run<'a> {
         if !self.engine.rules().iter().any(|rule| rule.phase == phase && rule.plan.is_some()) {
             return;
         }
+        let mut fixed_by_half = 0;
         for pass in 0.. {
             let overlay = self.overlay();
             let base = Analysis::new(self.engine, self.group);
@@ -85,8 +86,13 @@ impl<'a> Run<'a> {
             if candidates.is_empty() {
                 return;
             }
+            if pass == MAX_PASSES / 2 {
+                fixed_by_half = self.fixed.len();
+            }
             if pass == MAX_PASSES {
                 self.unsettled.extend(candidates.iter().map(|candidate| candidate.finding.rule.id));
+                // Whatever was still being fixed in the second half takes part in the quarrel.
+                self.unsettled.extend(self.fixed[fixed_by_half..].iter().map(|fixed| fixed.finding.rule.id));
                 return;
             }
             let chosen = disjoint(candidates);
