@@ -25,7 +25,7 @@ use crate::text::TextRange;
 pub use build::{BuiltImage, ModelInputs};
 pub use config::{CommandLine, ConfigField, ImageConfig};
 pub use delta::Delta;
-pub(crate) use diff::carried;
+pub(crate) use diff::{carried, is_addressed};
 pub use diff::diff;
 pub use files::{CopiedFile, FileView};
 pub(crate) use files::{is_file, lost_files};

@@ -390,12 +390,19 @@ impl Effect<'_> {
         Meaning::of(self.file, instruction).to_string()
     }
 
-    /// A word with quotes resolved; variables stay in place where they are not known.
+    /// A word with quotes resolved; variables stay in place where one of them is not known. Two spellings of one value
+    /// give the same text.
     fn lexer_text(&self, text: &str) -> String {
         match self.expand(text) {
             Known::Value(value) => value,
-            Known::Unknown(_) => text.to_owned(),
+            Known::Unknown(_) => self.in_place(text),
         }
+    }
+
+    /// A word with quotes resolved and variables as they are written.
+    fn in_place(&self, text: &str) -> String {
+        let expanded = self.lexer.skip_unset().expand(text, &|_: &str| None);
+        expanded.map_or_else(|_| text.to_owned(), |expanded| expanded.text)
     }
 
     /// Source: the Dockerfile reference, "WORKDIR": a relative path is taken from the previous one.
@@ -415,10 +422,9 @@ impl Effect<'_> {
         let mut set = Vec::new();
         for pair in &instruction.pairs {
             let Known::Value(name) = self.expand(&pair.name.text) else { continue };
-            set.push((name, self.expand(&pair.value.text), pair.value.text.clone()));
+            set.push((name, self.expand(&pair.value.text), self.lexer_text(&pair.value.text)));
         }
-        for (name, value, text) in set {
-            let written = value.value().cloned().unwrap_or(text);
+        for (name, value, written) in set {
             self.stage.config.env.insert(name.clone(), written);
             self.state().env.insert_mut(name, value);
         }

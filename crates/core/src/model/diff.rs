@@ -16,6 +16,7 @@ use crate::syntax::{Instruction, Keyword};
 use align::{Alignment, Match};
 
 pub(crate) use align::Match as Matched;
+pub(crate) use trivia::is_addressed;
 
 /// All differences, sorted.
 ///

@@ -1,22 +1,133 @@
 //! See [`RULE`].
 
+use crate::model::Delta;
 use crate::rule::{Finding, Findings, Plan, Refusal, Subject, rule};
+use crate::syntax::{Dockerfile, Instruction, Keyword};
+use crate::text::{TextEdit, TextRange};
 
 rule! {
-    /// To come.
+    /// A blank line inside of a continued instruction.
+    ///
+    /// ## Why
+    ///
+    /// The instruction goes on behind the blank line, which looks as if it ended there. BuildKit warns about it and
+    /// has announced that it will become an error.
+    ///
+    /// ```dockerfile
+    /// FROM debian:12-slim
+    /// RUN apt-get update && \
+    ///
+    ///     # for the health check
+    ///     apt-get install -y curl
+    /// ```
+    /// ->
+    /// ```dockerfile
+    /// FROM debian:12-slim
+    /// RUN apt-get update && \
+    ///     # for the health check
+    ///     apt-get install -y curl
+    /// ```
+    ///
+    /// ## Fix
+    ///
+    /// The blank lines of the instruction are deleted.
+    ///
+    /// ## Stays silent
+    ///
+    /// When only comment lines interrupt the instruction, and for blank lines in a heredoc.
+    ///
+    /// ## Refuses
+    ///
+    /// When the line behind the blank one begins like an instruction: then the backslash above is the mistake, and the
+    /// blank line is the last sign of it.
+    ///
+    /// ## Safety
+    ///
+    /// Safe: only the layout changes.
     "empty-continuation-line" {
         aliases: ["buildkit:NoEmptyContinuation"],
         since: "0.1.0",
         severity: Warning,
-        default: true,
         phase: Normalise,
         check: check,
         plan: plan,
     }
 }
 
-fn check(_subject: &Subject<'_>, _findings: &mut Findings<'_>) {}
+fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+    let file = subject.file();
+    for (index, instruction) in file.instructions().iter().enumerate() {
+        let Some(first) = instruction.blank_lines.first() else { continue };
+        let message = "a blank line does not end the instruction: BuildKit reads on behind it, and will refuse it one day";
+        let finding = findings
+            .at(index, instruction.keyword_range(), message)
+            .note(TextRange::empty(first.start), "the first blank line")
+            .refused_if(swallowed(file, instruction));
+        findings.push(finding);
+    }
+}
 
-fn plan(_subject: &Subject<'_>, _finding: &Finding) -> Result<Plan, Refusal> {
-    Err(Refusal::because("to come"))
+/// An instruction that was swallowed by the continuation above it, as far as its first word tells.
+fn swallowed(file: &Dockerfile, instruction: &Instruction) -> Option<Refusal> {
+    let is_lower = instruction.keyword_text() == instruction.keyword_text().to_lowercase();
+    let looks_like_one = |line: &str| {
+        let (text, indented) = (line.trim_start(), line.starts_with([' ', '\t']));
+        let word = text.split(char::is_whitespace).next().unwrap_or_default();
+        let in_same_case = word == if is_lower { word.to_lowercase() } else { word.to_uppercase() };
+        // Many lower-case keywords are commands or options too (`user`, `add`), so those must stand like instructions.
+        Keyword::of(word) != Keyword::Unknown && in_same_case && !(is_lower && indented)
+    };
+    let is_skipped = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    let end = instruction.head_range().end;
+    let mut blanks = instruction.blank_lines.iter().peekable();
+    while let Some(blank) = blanks.next() {
+        // Several blank lines have the same line behind them.
+        if blanks.peek().is_some_and(|next| next.start == blank.end) {
+            continue;
+        }
+        let rest = TextRange::new(blank.end, end).of(file.text());
+        let next = rest.lines().find(|line| !is_skipped(line)).filter(|line| looks_like_one(line));
+        if let Some(line) = next {
+            let word = line.split_whitespace().next().unwrap_or_default();
+            let reason = format!("{word} behind it looks like an instruction that the continuation swallows");
+            return Some(Refusal::hazard("H144", reason));
+        }
+    }
+    None
+}
+
+fn plan(subject: &Subject<'_>, finding: &Finding) -> Result<Plan, Refusal> {
+    let (index, instruction) = finding.instruction_in(subject)?;
+    let file = subject.file();
+    if let Some(refusal) = swallowed(file, instruction) {
+        return Err(refusal);
+    }
+    let mut edit = TextEdit::builder();
+    for lines in joined(&instruction.blank_lines) {
+        edit.delete(at_end_of_file(lines, file.text()));
+    }
+    let title = if instruction.blank_lines.len() == 1 { "delete the blank line" } else { "delete the blank lines" };
+    Plan::edit(title, edit.finish(), vec![Delta::LayoutChanged { instruction: index }])
+}
+
+/// Lines that follow each other as one range.
+fn joined(lines: &[TextRange]) -> Vec<TextRange> {
+    let mut joined: Vec<TextRange> = Vec::new();
+    for line in lines {
+        match joined.last_mut() {
+            Some(last) if last.end == line.start => last.end = line.end,
+            _ => joined.push(*line),
+        }
+    }
+    joined
+}
+
+/// A last line without a line ending takes the ending of the line before along, so that the file ends as it did.
+fn at_end_of_file(lines: TextRange, text: &str) -> TextRange {
+    if lines.end < text.len() || text.ends_with('\n') {
+        return lines;
+    }
+    let before = TextRange::new(0, lines.start).of(text);
+    let start = before.strip_suffix('\n').map_or(before, |before| before.strip_suffix('\r').unwrap_or(before));
+    TextRange::new(start.len(), lines.end)
 }

@@ -34,7 +34,7 @@ rule! {
     ///
     /// ## Refuses
     ///
-    /// Never.
+    /// When the keyword is split over two lines.
     ///
     /// ## Safety
     ///
@@ -45,6 +45,7 @@ rule! {
         severity: Hint,
         default: false,
         phase: Normalise,
+        reveals: ["mixed-as-casing"],
         check: check,
         plan: plan,
     }
@@ -89,7 +90,7 @@ fn plan(subject: &Subject<'_>, finding: &Finding) -> Result<Plan, Refusal> {
     let keyword = instruction.keyword_text();
     let wanted = in_case(keyword, is_lower(subject));
     if instruction.logical.crosses_gap(instruction.keyword_span) {
-        return Err(Refusal::because("the keyword is split over lines"));
+        return Err(Refusal::hazard("H144", "the keyword is split over lines"));
     }
     let mut edit = TextEdit::builder();
     edit.replace(instruction.keyword_range(), wanted.clone());
