@@ -10,6 +10,7 @@ mod plan;
 mod skip;
 mod subject;
 mod suppression;
+pub(crate) mod whole_lines;
 
 use serde::Serialize;
 

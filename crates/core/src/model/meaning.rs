@@ -137,10 +137,20 @@ fn body(file: &Dockerfile, instruction: &Instruction) -> MeaningBody {
             Some(trigger) => MeaningBody::Trigger(Box::new(Meaning::of(file, trigger))),
             None => MeaningBody::Raw(String::new()),
         },
+        Keyword::From => from(instruction, escape),
         // MAINTAINER takes its text as it is, and nobody resolves quotes in it.
         Keyword::Maintainer | Keyword::Unknown => MeaningBody::Raw(instruction.arguments_text().to_owned()),
         _ => words(instruction),
     }
+}
+
+/// The words of FROM. BuildKit takes its `AS` in any case.
+fn from(instruction: &Instruction, escape: char) -> MeaningBody {
+    let word = |(at, text): (usize, &str)| {
+        let is_as = at == 1 && text.eq_ignore_ascii_case("as");
+        if is_as { CanonicalWord::literal("AS") } else { CanonicalWord::of(text, escape) }
+    };
+    MeaningBody::Words(instruction.value_texts().enumerate().map(word).collect())
 }
 
 /// The canonical form of a shell text.

@@ -117,18 +117,27 @@ fn is_plain_exec(model: &BuildModel, instruction: usize, words: &[String]) -> bo
     is_plain && literal == words && !has_own_shell && shell_is_known && stands_alone
 }
 
-/// An instruction of which BuildKit only takes the last of a stage, and a later one is there.
+/// An instruction of which BuildKit only takes the last of a stage, and a later one is there; or the same one stands
+/// directly before it.
 ///
 /// Source: the Dockerfile reference, "CMD", "ENTRYPOINT" and "HEALTHCHECK".
 fn is_overridden(model: &BuildModel, instruction: usize) -> bool {
-    let Some(keyword) = model.instruction(instruction).map(|instruction| instruction.keyword) else {
-        return false;
-    };
+    let keyword_of = |index: usize| model.instruction(index).map(|instruction| instruction.keyword);
+    let Some(keyword) = keyword_of(instruction) else { return false };
     let Some(stage) = model.stage_of(instruction) else { return false };
-    matches!(keyword, Keyword::Cmd | Keyword::Entrypoint | Keyword::Healthcheck)
-        && model
-            .stage_instructions(stage)
-            .any(|(index, later)| index > instruction && later.keyword == keyword)
+    let of_kind = matches!(keyword, Keyword::Cmd | Keyword::Entrypoint | Keyword::Healthcheck);
+    let comes_again = || {
+        let mut later = model.stage_instructions(stage);
+        later.any(|(index, later)| index > instruction && later.keyword == keyword)
+    };
+    let is_repeated = || {
+        instruction.checked_sub(1).is_some_and(|before| {
+            before > stage.from
+                && keyword_of(before) == Some(keyword)
+                && model.meaning(before) == model.meaning(instruction)
+        })
+    };
+    of_kind && (comes_again() || is_repeated())
 }
 
 /// A MAINTAINER that comes back as a label (H141).

@@ -30,14 +30,24 @@ fn template(file: &Dockerfile) -> Option<String> {
     }
     file.instructions().iter().find_map(|instruction| {
         let sign = macros.then(|| macro_call(instruction)).flatten();
-        let (offset, sign) = sign.or_else(|| if braces { in_instruction(text, instruction) } else { None })?;
+        let (offset, sign) =
+            sign.or_else(|| if braces { in_instruction(text, instruction) } else { None })?;
         Some(template_at(file, offset, sign))
     })
 }
 
 /// Macros of m4 that begin a line. m4 has no other sign.
 const MACROS: [&str; 10] = [
-    "define(", "include(", "sinclude(", "changequote", "divert(", "ifdef(", "ifelse(", "undefine(", "m4_", "dnl",
+    "define(",
+    "include(",
+    "sinclude(",
+    "changequote",
+    "divert(",
+    "ifdef(",
+    "ifelse(",
+    "undefine(",
+    "m4_",
+    "dnl",
 ];
 
 fn macro_call(instruction: &Instruction) -> Option<(usize, &'static str)> {
@@ -121,7 +131,9 @@ fn is_filled_in(sign: &Sign, inner: &str) -> bool {
         _ => {
             inner.len() > 1
                 && inner.starts_with(|c: char| c.is_ascii_uppercase())
-                && inner.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '_' | '-'))
+                && inner
+                    .chars()
+                    .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '_' | '-'))
         }
     }
 }
@@ -136,7 +148,14 @@ fn is_ordinary(instruction: &Instruction, found: &Found<'_>) -> bool {
     let is_braces = found.sign.open == "{{";
     if !keyword.takes_command() && keyword != Keyword::Shell {
         // ENV FORMAT="{{.Names}}" and the like: the fields of Go's templates begin with a point.
-        return is_braces && found.is_quoted && found.inner.trim_start_matches(['-', ' ']).starts_with(['.', '$']);
+        return is_braces
+            && found.is_quoted
+            && found.inner.trim_start_matches(['-', ' ']).starts_with(['.', '$']);
+    }
+    // No program that a container starts takes `{{NAME}}`: formats begin with a point or hold more than a name.
+    if is_braces && instruction.json && matches!(keyword, Keyword::Cmd | Keyword::Entrypoint) {
+        let inner = found.inner.trim();
+        return inner.is_empty() || !inner.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     }
     // `--format={{.Id}}` needs no quotes, and neither does the expression of `sed`.
     let word = found.before.rsplit(char::is_whitespace).next().unwrap_or_default();
@@ -234,15 +253,20 @@ fn says_generated(text: &str) -> bool {
                 let verb = verb.trim_end();
                 how == verb
                     || how.strip_prefix(verb).is_some_and(|adverb| {
-                        matches!(adverb.trim(), "auto" | "automatically" | "automatic" | "being" | "programmatically")
+                        matches!(
+                            adverb.trim(),
+                            "auto" | "automatically" | "automatic" | "being" | "programmatically"
+                        )
                     })
             })
         })
     });
-    let is_label = matches!(before.trim_end_matches(['-', ' ']), "auto" | "automatically" | "note: auto" | "warning: auto")
-        && ["file", "dockerfile", "from", "by", "with"].iter().any(|word| {
-            text[at..].split(|c: char| !c.is_alphanumeric()).nth(1) == Some(*word)
-        });
+    let is_label = matches!(
+        before.trim_end_matches(['-', ' ']),
+        "auto" | "automatically" | "note: auto" | "warning: auto"
+    ) && ["file", "dockerfile", "from", "by", "with"]
+        .iter()
+        .any(|word| text[at..].split(|c: char| !c.is_alphanumeric()).nth(1) == Some(*word));
     is_about_it || is_label
 }
 
@@ -250,16 +274,18 @@ fn forbids_edits(text: &str) -> bool {
     ["do not", "don't", "never", "please don't"].iter().any(|not| {
         text.match_indices(not).any(|(at, _)| {
             let rest = text[at + not.len()..].trim_start();
-            ["edit", "modify", "change", "manually edit", "directly edit", "touch"]
-                .iter()
-                .any(|verb| rest.strip_prefix(verb).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric)))
+            ["edit", "modify", "change", "manually edit", "directly edit", "touch"].iter().any(|verb| {
+                rest.strip_prefix(verb).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+            })
         })
     })
 }
 
 /// Whether the sentence that forbids edits is about this file.
 fn speaks_of_itself(text: &str) -> bool {
-    ["this file", "this dockerfile", "by hand", "manually", "directly"].iter().any(|words| text.contains(words))
+    ["this file", "this dockerfile", "by hand", "manually", "directly"]
+        .iter()
+        .any(|words| text.contains(words))
         && !names_another_file(text)
 }
 
@@ -297,6 +323,7 @@ mod tests {
             "FROM debian:12\n{%- if x %}\nRUN a\n{%- endif %}\n",
             "FROM debian:%%VERSION%%\n",
             "FROM debian:12\nENV GO_VERSION %%GO_VERSION%%\n",
+            "FROM debian:12\nCMD [\"python\", \"/opt/{{PROJECT_NAME}}/run.py\"]\n",
             "FROM <%= base %>\n",
             "FROM debian:12\n<% if debug -%>\nRUN a\n<% end %>\n",
             "FROM debian:12\ninclude(`common.m4')\nRUN a\n",

@@ -58,8 +58,8 @@ rule! {
 /// The ends of names of what ADD unpacks. Compressed files are only unpacked when a tar archive is in them, which the
 /// name does not tell.
 const ARCHIVES: [&str; 16] = [
-    ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".tbz", ".tb2", ".xz", ".txz", ".zst", ".tzst", ".lz", ".tlz", ".lzma",
-    ".z", ".taz",
+    ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".tbz", ".tb2", ".xz", ".txz", ".zst", ".tzst", ".lz", ".tlz",
+    ".lzma", ".z", ".taz",
 ];
 
 /// The flags that COPY has too.
@@ -155,7 +155,8 @@ fn is_directory_name(name: &str) -> bool {
 /// Sources: the ustar header block of POSIX (`pax`, "ustar Interchange Format") with its checksum; the magic numbers of
 /// gzip (RFC 1952), bzip2, xz and Zstandard (RFC 8878).
 fn is_archive(bytes: &[u8]) -> bool {
-    const MAGIC: [&[u8]; 4] = [&[0x1f, 0x8b], b"BZh", &[0xfd, b'7', b'z', b'X', b'Z'], &[0x28, 0xb5, 0x2f, 0xfd]];
+    const MAGIC: [&[u8]; 4] =
+        [&[0x1f, 0x8b], b"BZh", &[0xfd, b'7', b'z', b'X', b'Z'], &[0x28, 0xb5, 0x2f, 0xfd]];
     // A skippable frame of Zstandard.
     let skippable = matches!(bytes, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]);
     MAGIC.iter().any(|magic| bytes.starts_with(magic)) || skippable || is_tar(bytes)
@@ -202,11 +203,13 @@ pub(crate) fn unpacks_nothing(subject: &Subject<'_>, instruction: usize) -> Resu
 fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     for (index, instruction) in subject.file().instructions().iter().enumerate() {
         let Some(sources) = sources(instruction) else { continue };
-        let for_add = |value: &crate::syntax::Value| matches!(source(subject, index, &value.text), Source::ForAdd);
+        let for_add =
+            |value: &crate::syntax::Value| matches!(source(subject, index, &value.text), Source::ForAdd);
         if subject.model.place(index).is_none() || sources.iter().any(for_add) {
             continue;
         }
-        let message = "ADD copies like COPY here, and would unpack an archive or fetch a URL: COPY says what is meant";
+        let message =
+            "ADD copies like COPY here, and would unpack an archive or fetch a URL: COPY says what is meant";
         let finding = findings
             .at(index, instruction.keyword_range(), message)
             .refused_if(unpacks_nothing(subject, index).err());

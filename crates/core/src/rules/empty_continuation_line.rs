@@ -1,6 +1,7 @@
 //! See [`RULE`].
 
 use crate::model::Delta;
+use crate::rule::whole_lines::deletions;
 use crate::rule::{Finding, Findings, Plan, Refusal, Subject, rule};
 use crate::syntax::{Dockerfile, Instruction, Keyword};
 use crate::text::{TextEdit, TextRange};
@@ -103,31 +104,10 @@ fn plan(subject: &Subject<'_>, finding: &Finding) -> Result<Plan, Refusal> {
         return Err(refusal);
     }
     let mut edit = TextEdit::builder();
-    for lines in joined(&instruction.blank_lines) {
-        edit.delete(at_end_of_file(lines, file.text()));
+    for range in deletions(instruction.blank_lines.iter().copied(), file.text()) {
+        edit.delete(range);
     }
-    let title = if instruction.blank_lines.len() == 1 { "delete the blank line" } else { "delete the blank lines" };
+    let title =
+        if instruction.blank_lines.len() == 1 { "delete the blank line" } else { "delete the blank lines" };
     Plan::edit(title, edit.finish(), vec![Delta::LayoutChanged { instruction: index }])
-}
-
-/// Lines that follow each other as one range.
-fn joined(lines: &[TextRange]) -> Vec<TextRange> {
-    let mut joined: Vec<TextRange> = Vec::new();
-    for line in lines {
-        match joined.last_mut() {
-            Some(last) if last.end == line.start => last.end = line.end,
-            _ => joined.push(*line),
-        }
-    }
-    joined
-}
-
-/// A last line without a line ending takes the ending of the line before along, so that the file ends as it did.
-fn at_end_of_file(lines: TextRange, text: &str) -> TextRange {
-    if lines.end < text.len() || text.ends_with('\n') {
-        return lines;
-    }
-    let before = TextRange::new(0, lines.start).of(text);
-    let start = before.strip_suffix('\n').map_or(before, |before| before.strip_suffix('\r').unwrap_or(before));
-    TextRange::new(start.len(), lines.end)
 }

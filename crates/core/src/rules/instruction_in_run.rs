@@ -68,8 +68,23 @@ rule! {
 }
 
 const NAMES: [&str; 17] = [
-    "USER", "WORKDIR", "ENV", "COPY", "ADD", "EXPOSE", "CMD", "ENTRYPOINT", "VOLUME", "LABEL", "FROM", "ARG", "RUN",
-    "HEALTHCHECK", "STOPSIGNAL", "SHELL", "ONBUILD",
+    "USER",
+    "WORKDIR",
+    "ENV",
+    "COPY",
+    "ADD",
+    "EXPOSE",
+    "CMD",
+    "ENTRYPOINT",
+    "VOLUME",
+    "LABEL",
+    "FROM",
+    "ARG",
+    "RUN",
+    "HEALTHCHECK",
+    "STOPSIGNAL",
+    "SHELL",
+    "ONBUILD",
 ];
 
 /// The commands of a RUN that are instructions, each with its number among the commands.
@@ -86,9 +101,9 @@ fn instructions<'a>(run: &ShellRun<'a>) -> Vec<(usize, &'a Simple, &'static str)
 /// Whether the text defines a function. One with the name of an instruction is rare enough to give up at any.
 fn defines_functions(run: &ShellRun<'_>) -> bool {
     let items = run.text.script.list();
-    items.iter().any(|item| {
-        matches!(&item.node, Node::Compound(compound) if compound.keyword == ShellKeyword::Function)
-    })
+    items.iter().any(
+        |item| matches!(&item.node, Node::Compound(compound) if compound.keyword == ShellKeyword::Function),
+    )
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
@@ -152,7 +167,8 @@ fn last_of_chain(
     if !script.comments().is_empty() || !simple.redirects.is_empty() {
         return Err(Refusal::because("a comment or a redirection stands in the chain"));
     }
-    let removed = run.text.file_range(run.instruction, &(before.node.span().end..simple.span.end));
+    let place = |offset: usize| run.text.insert_after(run.instruction, offset);
+    let removed = TextRange::new(place(before.node.span().end), place(simple.span.end));
     let instruction = run.instruction;
     let inner = |line: &TextRange| line.end > removed.start;
     if instruction.comment_lines.iter().any(inner) {
@@ -161,6 +177,14 @@ fn last_of_chain(
     let tail = TextRange::new(removed.end, instruction.range.end).of(subject.file().text());
     if !tail.trim().is_empty() || tail.contains('\n') {
         return Err(Refusal::hazard("H144", "the RUN goes on behind it"));
+    }
+    // What stays may not come to end in a continuation, or in blanks that BuildKit cuts off.
+    let kept = script.text().get(..before.node.span().end).unwrap_or_default();
+    if kept.ends_with(|c: char| c.is_whitespace() || c == subject.file().escape()) {
+        return Err(Refusal::hazard("H144", "the command before it ends in a blank"));
+    }
+    if kept.starts_with('[') {
+        return Err(Refusal::because("the RUN would come to be in exec form"));
     }
     let text = script.text().get(simple.span.clone()).unwrap_or_default().to_owned();
     let meaning = as_instruction(subject, simple, &text)
@@ -176,7 +200,10 @@ fn as_instruction(subject: &Subject<'_>, simple: &Simple, text: &str) -> Option<
     }
     let file = Dockerfile::parse(format!("# escape={escape}\nFROM scratch\n{text}\n"));
     let [_, instruction] = file.instructions() else { return None };
-    if !file.problems().is_empty() || !file.check_instructions().is_empty() || !instruction.heredocs.is_empty() {
+    if !file.problems().is_empty()
+        || !file.check_instructions().is_empty()
+        || !instruction.heredocs.is_empty()
+    {
         return None;
     }
     let count = instruction.values.len();
@@ -201,7 +228,12 @@ fn plan(subject: &Subject<'_>, finding: &Finding) -> Result<Plan, Refusal> {
     let line = format!("{}{text}", subject.file().line_ending().as_str());
 
     let mut declared = consequences(subject, instruction.range.end, &line)?;
-    declared.push(Delta::CommandRemoved { instruction: index, command: number, joiner: "&&".to_owned(), text: command });
+    declared.push(Delta::CommandRemoved {
+        instruction: index,
+        command: number,
+        joiner: "&&".to_owned(),
+        text: command,
+    });
     declared.push(Delta::StepAdded { after: Some(index), order: 0, meaning });
 
     let mut edit = TextEdit::builder();

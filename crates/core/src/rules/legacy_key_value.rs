@@ -71,8 +71,7 @@ fn plan(subject: &Subject<'_>, finding: &Finding) -> Result<Plan, Refusal> {
     let (index, instruction) = finding.instruction_in(subject)?;
     let pair = legacy(instruction).ok_or_else(|| Refusal::because("the text has changed"))?;
     let escape = subject.file().escape();
-    expansions(&pair.value.text, escape)
-        .ok_or_else(|| Refusal::because("BuildKit cannot read the value"))?;
+    expansions(&pair.value.text, escape).ok_or_else(|| Refusal::because("BuildKit cannot read the value"))?;
     layout_is_plain(subject, instruction, pair)?;
     let as_it_is = Word { text: pair.value.text.clone(), quoted: false, changes: Vec::new() };
     let value = match prove(subject, index, pair, &as_it_is.text) {
@@ -134,7 +133,8 @@ fn prove(subject: &Subject<'_>, index: usize, pair: &Pair, value: &str) -> Resul
     if expansions(&pair.value.text, escape) != expansions(value, escape) {
         return Err(changed());
     }
-    let keyword = file.instructions().get(index).map(|instruction| instruction.keyword).ok_or_else(changed)?;
+    let keyword =
+        file.instructions().get(index).map(|instruction| instruction.keyword).ok_or_else(changed)?;
     let new = Meaning::of_text(&format!("# escape={escape}\n{keyword} {}={value}\n", pair.name.text));
     if new.is_none() || new != subject.model.meaning(index) {
         return Err(changed());
@@ -178,7 +178,9 @@ fn in_quotes(value: &str, escape: char) -> Result<Word, Refusal> {
             if is_bare && (next.is_whitespace() || next == '\'') {
                 changes.push((span, String::new()));
             } else if is_bare && !matches!(next, '"' | '$') && next != escape {
-                return Err(Refusal::because(format!("{escape}{next} in it would come to mean something else")));
+                return Err(Refusal::because(format!(
+                    "{escape}{next} in it would come to mean something else"
+                )));
             }
             continue;
         }

@@ -46,7 +46,7 @@ rule! {
         since: "0.1.0",
         severity: Warning,
         phase: Normalise,
-        reveals: ["mixed-instruction-casing"],
+        reveals: ["mixed-instruction-casing", "empty-continuation-line"],
         check: check,
         plan: plan,
     }
@@ -104,8 +104,7 @@ fn sets_label(subject: &Subject<'_>, stage: &Stage) -> bool {
     let is_ours = |name: &str| lexer.expand(name, &|_: &str| None).is_ok_and(|name| name.text == LABEL);
     let mut instructions = subject.model.stage_instructions(stage);
     instructions.any(|(_, instruction)| {
-        instruction.keyword == Keyword::Label
-            && instruction.pairs.iter().any(|pair| is_ours(&pair.name.text))
+        instruction.keyword == Keyword::Label && instruction.pairs.iter().any(|pair| is_ours(&pair.name.text))
     })
 }
 

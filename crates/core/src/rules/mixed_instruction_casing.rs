@@ -2,7 +2,7 @@
 
 use crate::model::Delta;
 use crate::rule::{Finding, Findings, Plan, Refusal, Subject, rule};
-use crate::syntax::Keyword;
+use crate::syntax::{Instruction, Keyword};
 use crate::text::TextEdit;
 
 rule! {
@@ -56,7 +56,7 @@ rule! {
 /// Source: BuildKit, `dockerfile2llb`, `validateCaseMatch`: the case of the majority, counted over the keywords that are
 /// wholly in one case.
 fn is_lower(subject: &Subject<'_>) -> bool {
-    let keywords = subject.file().instructions().iter().map(crate::syntax::Instruction::keyword_text);
+    let keywords = subject.file().instructions().iter().map(Instruction::keyword_text);
     let mut balance = 0_isize;
     for keyword in keywords {
         if keyword == keyword.to_lowercase() {

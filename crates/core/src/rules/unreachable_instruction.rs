@@ -1,6 +1,7 @@
 //! See [`RULE`].
 
-use crate::model::{BuildModel, Delta};
+use crate::model::{BuildModel, Delta, Stage};
+use crate::rule::whole_lines::deletions;
 use crate::rule::{Finding, Findings, Plan, Refusal, Subject, rule};
 use crate::syntax::Keyword;
 use crate::text::TextEdit;
@@ -54,21 +55,54 @@ rule! {
 
 const KINDS: [Keyword; 3] = [Keyword::Cmd, Keyword::Entrypoint, Keyword::Healthcheck];
 
+/// The instructions of one finding: they stand directly behind each other and have the same text, so that it makes no
+/// difference which of them go.
+struct Replaced {
+    indices: std::ops::RangeInclusive<usize>,
+    /// The instruction that is kept.
+    last: usize,
+}
+
+/// What is replaced in a stage, by kind.
+fn replaced(model: &BuildModel, stage: &Stage, kind: Keyword) -> Vec<Replaced> {
+    let text = |index: usize| model.instruction(index).map(|i| i.range.of(model.file().text()));
+    let of_kind = model.stage_instructions(stage).filter(|(_, instruction)| instruction.keyword == kind);
+    let mut runs: Vec<std::ops::RangeInclusive<usize>> = Vec::new();
+    for (index, _) in of_kind {
+        match runs.last_mut() {
+            Some(run) if *run.end() + 1 == index && text(*run.start()) == text(index) => {
+                *run = *run.start()..=index;
+            }
+            _ => runs.push(index..=index),
+        }
+    }
+    let Some(last_run) = runs.pop() else { return Vec::new() };
+    let last = *last_run.end();
+    let mut replaced: Vec<Replaced> = runs.into_iter().map(|indices| Replaced { indices, last }).collect();
+    // Of equal ones the first is kept: which it is cannot be seen.
+    if last_run.start() < last_run.end() {
+        let last = *last_run.start();
+        replaced.push(Replaced { indices: last + 1..=*last_run.end(), last });
+    }
+    replaced
+}
+
 fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     for stage in subject.model.stages() {
         for kind in KINDS {
-            let of_kind = subject.model.stage_instructions(stage).filter(|(_, i)| i.keyword == kind);
-            let all: Vec<_> = of_kind.collect();
-            let Some(((_, last), replaced)) = all.split_last() else { continue };
-            for (index, instruction) in replaced {
-                let message = format!(
-                    "{kind} has no effect: the {kind} in line {} replaces it",
-                    last.lines.start()
-                );
+            for Replaced { indices, last } in replaced(subject.model, stage, kind) {
+                let index = *indices.start();
+                let instruction = subject.model.instruction(index);
+                let (Some(instruction), Some(last)) = (instruction, subject.model.instruction(last)) else {
+                    continue;
+                };
+                let line = last.lines.start();
+                let message =
+                    format!("{kind} has no effect: of each kind a stage keeps one, here that in line {line}");
                 let finding = findings
-                    .at(*index, instruction.keyword_range(), message)
+                    .at(index, instruction.keyword_range(), message)
                     .note(last.keyword_range(), "this one is kept")
-                    .refused_if(kept_apart(subject.model, *index));
+                    .refused_if(indices.into_iter().find_map(|index| kept_apart(subject.model, index)));
                 findings.push(finding);
             }
         }
@@ -90,11 +124,24 @@ fn kept_apart(model: &BuildModel, index: usize) -> Option<Refusal> {
 
 fn plan(subject: &Subject<'_>, finding: &Finding) -> Result<Plan, Refusal> {
     let (index, instruction) = finding.instruction_in(subject)?;
-    if let Some(refusal) = kept_apart(subject.model, index) {
-        return Err(refusal);
+    let gone = || Refusal::because("the text has changed");
+    let stage = subject.model.stage_of(index).ok_or_else(gone)?;
+    let all = replaced(subject.model, stage, instruction.keyword);
+    let Replaced { indices, .. } =
+        all.into_iter().find(|replaced| *replaced.indices.start() == index).ok_or_else(gone)?;
+    let mut lines = Vec::new();
+    let mut declared = Vec::new();
+    for index in indices {
+        if let Some(refusal) = kept_apart(subject.model, index) {
+            return Err(refusal);
+        }
+        let instruction = subject.model.instruction(index).ok_or_else(gone)?;
+        lines.push(subject.file().whole_lines(instruction));
+        declared.push(Delta::StepRemoved { instruction: index });
     }
     let mut edit = TextEdit::builder();
-    edit.delete(subject.file().whole_lines(instruction));
-    let title = format!("delete the {} that has no effect", instruction.keyword);
-    Plan::edit(title, edit.finish(), vec![Delta::StepRemoved { instruction: index }])
+    for range in deletions(lines, subject.file().text()) {
+        edit.delete(range);
+    }
+    Plan::edit(format!("delete the {} that has no effect", instruction.keyword), edit.finish(), declared)
 }
