@@ -17,7 +17,7 @@ mod state;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use crate::knowledge::ImageFacts;
+use crate::knowledge::{ImageFacts, Knowledge};
 use crate::shell::Script;
 use crate::syntax::{Dockerfile, Instruction, Span};
 use crate::text::TextRange;
@@ -160,6 +160,8 @@ pub struct BuildModel {
     places: Vec<Option<(usize, usize)>>,
     /// The shell text of each instruction, parsed when asked for.
     shell_texts: Vec<OnceLock<Option<Arc<ShellText>>>>,
+    /// The images of the repository that its stages start from.
+    images: BTreeMap<String, BuiltImage>,
 }
 
 /// The shell text of an instruction in shell form, parsed.
@@ -206,7 +208,19 @@ impl BuildModel {
     pub fn new(file: Dockerfile, inputs: &ModelInputs<'_>) -> Self {
         let build::Built { stages, places, names } = build::build(&file, inputs);
         let shell_texts = file.instructions().iter().map(|_| OnceLock::new()).collect();
-        Self { file, stages, names, places, shell_texts }
+        let image = |stage: &Stage| {
+            let Base::Image(reference) = &stage.base else { return None };
+            Some((reference.clone(), inputs.built_here?.get(reference)?.clone()))
+        };
+        let images = stages.iter().filter_map(image).collect();
+        Self { file, stages, names, places, shell_texts, images }
+    }
+
+    /// The model of another text of the same file, by the same knowledge. No stage counts as a target, so `shipped` may
+    /// differ.
+    pub(crate) fn of_edited(&self, text: String, knowledge: &Knowledge) -> Self {
+        let inputs = ModelInputs::new(knowledge, &[]).with_images(&self.images);
+        Self::new(Dockerfile::parse(text), &inputs)
     }
 
     /// The parsed file.

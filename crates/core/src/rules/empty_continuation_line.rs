@@ -3,7 +3,7 @@
 use crate::model::Delta;
 use crate::rule::whole_lines::deletions;
 use crate::rule::{Finding, Findings, Plan, Refusal, Subject, rule};
-use crate::syntax::{Dockerfile, Instruction, Keyword};
+use crate::syntax::{Dockerfile, Instruction, Keyword, Span};
 use crate::text::{TextEdit, TextRange};
 
 rule! {
@@ -78,18 +78,18 @@ fn swallowed(file: &Dockerfile, instruction: &Instruction) -> Option<Refusal> {
         // Many lower-case keywords are commands or options too (`user`, `add`), so those must stand like instructions.
         Keyword::of(word) != Keyword::Unknown && in_same_case && !(is_lower && indented)
     };
-    let is_skipped = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
-    let end = instruction.head_range().end;
+    // The lines of the instruction in order, and the blank lines that stand before each.
+    let logical = &instruction.logical;
+    let lines = logical.file_ranges(Span::new(0, logical.text().len()));
     let mut blanks = instruction.blank_lines.iter().peekable();
-    while let Some(blank) = blanks.next() {
-        // Several blank lines have the same line behind them.
-        if blanks.peek().is_some_and(|next| next.start == blank.end) {
-            continue;
+    for line in lines {
+        let mut is_behind_blank = false;
+        while blanks.next_if(|blank| blank.start < line.start).is_some() {
+            is_behind_blank = true;
         }
-        let rest = TextRange::new(blank.end, end).of(file.text());
-        let next = rest.lines().find(|line| !is_skipped(line)).filter(|line| looks_like_one(line));
-        if let Some(line) = next {
-            let word = line.split_whitespace().next().unwrap_or_default();
+        let text = line.of(file.text());
+        if is_behind_blank && looks_like_one(text) {
+            let word = text.split_whitespace().next().unwrap_or_default();
             let reason = format!("{word} behind it looks like an instruction that the continuation swallows");
             return Some(Refusal::hazard("H144", reason));
         }

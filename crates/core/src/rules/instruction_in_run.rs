@@ -1,6 +1,6 @@
 //! See [`RULE`].
 
-use crate::model::{BuildModel, Delta, Meaning, ModelInputs, diff};
+use crate::model::{Delta, Meaning, diff};
 use crate::rule::installs::{ShellRun, shell_runs};
 use crate::rule::{Finding, Findings, Plan, Refusal, Subject, rule};
 use crate::shell::{Joiner, Keyword as ShellKeyword, Node, Simple};
@@ -250,8 +250,7 @@ fn consequences(subject: &Subject<'_>, at: usize, line: &str) -> Result<Vec<Delt
     edit.insert(at, line);
     let after = edit.finish().and_then(|edit| edit.apply(file.text()));
     let after = after.map_err(|error| Refusal::because(error.to_string()))?;
-    let after = BuildModel::new(Dockerfile::parse(after), &ModelInputs::new(subject.knowledge, &[]));
-    let mut deltas = diff(subject.model, &after);
+    let mut deltas = diff(subject.model, &subject.model.of_edited(after, subject.knowledge));
     deltas.retain(|delta| matches!(delta, Delta::StateChanged { .. } | Delta::ConfigChanged { .. }));
     Ok(deltas)
 }

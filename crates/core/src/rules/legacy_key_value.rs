@@ -79,6 +79,11 @@ fn plan(subject: &Subject<'_>, finding: &Finding) -> Result<Plan, Refusal> {
         Err(_) => in_quotes(&pair.value.text, escape)?,
     };
     prove(subject, index, pair, &value.text)?;
+    let crosses =
+        |(change, _): &(Span, String)| instruction.logical.crosses_gap(change.shifted(pair.value.span.start));
+    if value.changes.iter().any(crosses) {
+        return Err(Refusal::hazard("H144", "a quote of the value stands at the end of a line"));
+    }
     let mut edit = TextEdit::builder();
     let gap = Span::new(pair.name.span.end, pair.value.span.start);
     let gap = instruction.logical.file_end(gap.start)..instruction.logical.file_offset(gap.end);
@@ -203,6 +208,7 @@ fn in_quotes(value: &str, escape: char) -> Result<Word, Refusal> {
             _ => {}
         }
     }
+    let changes = joined(changes);
     let mut text = String::from("\"");
     let mut done = 0;
     for (change, new) in &changes {
@@ -213,6 +219,21 @@ fn in_quotes(value: &str, escape: char) -> Result<Word, Refusal> {
     text.push_str(&value[done..]);
     text.push('"');
     Ok(Word { text, quoted: true, changes })
+}
+
+/// Changes that touch become one, so that it is plain in which order they stand.
+fn joined(changes: Vec<(Span, String)>) -> Vec<(Span, String)> {
+    let mut joined: Vec<(Span, String)> = Vec::new();
+    for (span, text) in changes {
+        match joined.last_mut() {
+            Some((last, before)) if last.end == span.start => {
+                last.end = span.end;
+                before.push_str(&text);
+            }
+            _ => joined.push((span, text)),
+        }
+    }
+    joined
 }
 
 /// The length of a `${...}` that `text` begins with, when nothing in it is quoted or nested.
