@@ -1,0 +1,55 @@
+//! `dockmend explain`: the page of a rule.
+
+use anyhow::{Result, bail};
+use dockmend_core::rule::Rule;
+
+use super::rule_named;
+use crate::Exit;
+use crate::arguments::{ExplainArguments, Format};
+use crate::output::{Look, Printer, page};
+
+/// Prints the page.
+///
+/// # Errors
+/// A rule that does not exist.
+pub(crate) fn run(arguments: &ExplainArguments) -> Result<Exit> {
+    let name = arguments.rule.trim();
+    if is_hazard(name) {
+        bail!(
+            "`{name}` is the number of a hazard, and this version has no text for it; rules have names such as `root-user`"
+        );
+    }
+    let rule = rule_named(name)?;
+    let mut printer = Printer::new(Format::Human);
+    let text = render(rule, printer.look());
+    printer.out(&text);
+    Ok(Exit::Success)
+}
+
+fn render(rule: &Rule, look: Look) -> String {
+    let mut facts = vec![rule.severity.to_string()];
+    facts.push(if rule.default_on { "on by default" } else { "off by default" }.to_owned());
+    facts.push(match (rule.plan.is_some(), rule.rewrite) {
+        (_, Some(name)) => format!("mended by `dockmend rewrite {name}`"),
+        (true, None) => "has a fix".to_owned(),
+        (false, None) => "only reports".to_owned(),
+    });
+    if rule.needs_context {
+        facts.push("needs the build context".to_owned());
+    }
+    let mut out = format!("{}\n{}\n", look.bold(rule.id), look.dim(&facts.join(", ")));
+    if !rule.aliases.is_empty() {
+        out.push_str(&look.dim(&format!("elsewhere: {}", rule.aliases.join(", "))));
+        out.push('\n');
+    }
+    out.push('\n');
+    out.push_str(&page::render(rule.docs, look));
+    out.push_str(&format!("\n{}\n", rule.url()));
+    out
+}
+
+/// `H` and digits: the number of a hazard.
+fn is_hazard(name: &str) -> bool {
+    name.strip_prefix(['H', 'h'])
+        .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+}

@@ -1,0 +1,237 @@
+//! A run over Dockerfiles: finding them, grouping them by build context, working on the groups in parallel, and printing
+//! what comes of it in the order of the paths.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use dockmend_workspace::contexts::{self, BuildContext, Request};
+use dockmend_workspace::discover::{self, discover, is_dockerfile_name};
+use rayon::prelude::*;
+
+use crate::Exit;
+use crate::arguments::{Choice, FailOn};
+use crate::configuration::{Configurations, Configured};
+use crate::group::{Group, Input};
+use crate::output::{Outcome, Printer, Tally, shown};
+
+/// So many groups are worked on before their results are printed and forgotten.
+const GROUPS_AT_ONCE: usize = 128;
+
+/// Deeply nested shell texts are read by recursion; the default of 2 MiB a thread is narrow for generated files.
+const STACK: usize = 16 * 1024 * 1024;
+
+/// Dockerfiles that share a build context, and so are worked on one after the other.
+struct Unit {
+    /// The absolute path of the context's folder, when it is known.
+    folder: Option<PathBuf>,
+    /// Inputs that share a configuration too; mostly one.
+    parts: Vec<(Arc<Configured>, Vec<Input>)>,
+}
+
+/// What is to be done.
+pub(crate) struct Run {
+    units: Vec<Unit>,
+    files: usize,
+    /// Named or walked things that cannot be processed, one message each.
+    pub(crate) problems: Vec<String>,
+    /// Things worth saying that keep nothing from being processed.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Run {
+    /// Finds the Dockerfiles among `paths`, their contexts and their configuration.
+    ///
+    /// # Errors
+    /// Wrong usage, or a configuration file that is wrong: nothing is done then.
+    pub(crate) fn prepare(
+        paths: &[PathBuf],
+        choice: &Choice,
+        mut configurations: Configurations,
+    ) -> Result<Self> {
+        if choice.stdin_filename.is_some() {
+            bail!("--stdin-filename names the text from standard input: use it together with the path `-`");
+        }
+        check_context(choice)?;
+        let found = discover(paths, &discover::Options::default());
+        let mut problems: Vec<String> = found.problems.iter().map(ToString::to_string).collect();
+        problems.extend(misnamed_folders(paths, &found.dockerfiles));
+        let mut configured = Vec::with_capacity(found.dockerfiles.len());
+        for path in &found.dockerfiles {
+            configured.push(configurations.of(path)?);
+        }
+        let request = Request {
+            flag: choice.context.clone(),
+            config: std::mem::take(&mut configurations.contexts),
+            roots: paths.iter().filter(|path| path.is_dir()).cloned().collect(),
+            build_files: found.build_files,
+        };
+        let mut contexts = contexts::find(&found.dockerfiles, &request);
+        let mut warnings: Vec<String> = contexts.problems.iter().map(ToString::to_string).collect();
+        if found.dockerfiles.is_empty() && problems.is_empty() {
+            let named: Vec<_> = paths.iter().map(|path| shown(path)).collect();
+            warnings.push(format!("no Dockerfile found in {}", named.join(", ")));
+        }
+        let files = found.dockerfiles.len();
+        let inputs = found.dockerfiles.into_iter().zip(configured).enumerate();
+        let inputs = inputs.map(|(index, (path, configured))| {
+            let context = contexts.of.remove(&path);
+            (configured, Input { index, path, context })
+        });
+        Ok(Self { units: units(inputs), files, problems, warnings })
+    }
+
+    /// How many Dockerfiles there are.
+    pub(crate) fn files(&self) -> usize {
+        self.files
+    }
+
+    /// Works on every group and prints what comes of it, in the order of the paths.
+    pub(crate) fn each(
+        self,
+        printer: &mut Printer,
+        work: &(dyn Fn(&Group<'_>) -> Vec<Outcome> + Sync),
+    ) -> Tally {
+        let mut tally = Tally::default();
+        let mut waiting: BTreeMap<usize, Outcome> = BTreeMap::new();
+        let mut next = 0;
+        for problem in &self.problems {
+            printer.problem(problem);
+            tally.unprocessed += 1;
+        }
+        for warning in &self.warnings {
+            printer.warning(warning);
+        }
+        if self.units.len() > 1 {
+            // It fails when there is a pool already, which then has the default stack.
+            drop(rayon::ThreadPoolBuilder::new().stack_size(STACK).build_global());
+        }
+        let mut units = self.units.into_iter();
+        loop {
+            let batch: Vec<Unit> = units.by_ref().take(GROUPS_AT_ONCE).collect();
+            if batch.is_empty() {
+                break;
+            }
+            let outcomes: Vec<Vec<Outcome>> = if batch.len() == 1 {
+                batch.into_iter().map(|unit| unit.work(work)).collect()
+            } else {
+                batch.into_par_iter().map(|unit| unit.work(work)).collect()
+            };
+            for outcome in outcomes.into_iter().flatten() {
+                tally.add(&outcome.tally);
+                waiting.insert(outcome.index, outcome);
+            }
+            while let Some(outcome) = waiting.remove(&next) {
+                printer.outcome(&outcome);
+                next += 1;
+            }
+        }
+        // Every file has an outcome, so that nothing waits here; if one was lost, the others are printed all the same.
+        waiting.values().for_each(|outcome| printer.outcome(outcome));
+        tally
+    }
+}
+
+impl Unit {
+    fn work(self, work: &(dyn Fn(&Group<'_>) -> Vec<Outcome> + Sync)) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for (configured, inputs) in self.parts {
+            let names: Vec<(usize, String)> =
+                inputs.iter().map(|input| (input.index, shown(&input.path))).collect();
+            let folder = self.folder.as_deref();
+            let done = catch_unwind(AssertUnwindSafe(|| Group::read_all(&configured, folder, inputs, work)));
+            match done {
+                Ok(done) => outcomes.extend(done),
+                Err(_) => outcomes.extend(names.into_iter().map(|(index, name)| {
+                    let message = format!(
+                        "{name}: dockmend failed on this file, which is a bug of ours; please report it"
+                    );
+                    Outcome::unprocessed(index, name, message)
+                })),
+            }
+        }
+        outcomes
+    }
+}
+
+/// The exit code that a tally means.
+pub(crate) fn exit_of(tally: &Tally, fail_on: FailOn) -> Exit {
+    use dockmend_core::rule::Severity;
+    let counts =
+        [(Severity::Error, tally.errors), (Severity::Warning, tally.warnings), (Severity::Hint, tally.hints)];
+    if tally.unprocessed > 0 {
+        Exit::Unprocessed
+    } else if counts.iter().any(|(severity, count)| *count > 0 && fail_on.includes(*severity)) {
+        Exit::Findings
+    } else {
+        Exit::Success
+    }
+}
+
+/// Whether a path is `-`, standard input.
+pub(crate) fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Whether the paths are standard input and nothing else.
+///
+/// # Errors
+/// Standard input together with files, or with a context, which it never has.
+pub(crate) fn reads_stdin(paths: &[PathBuf], choice: &Choice) -> Result<bool> {
+    if !paths.iter().any(|path| is_stdin(path)) {
+        return Ok(false);
+    }
+    if paths.len() > 1 {
+        bail!("`-` stands for standard input and cannot be mixed with other paths");
+    }
+    if choice.context.is_some() {
+        bail!("a text from standard input has no build context: --context cannot be used with `-`");
+    }
+    Ok(true)
+}
+
+/// The context that is named must exist; a URL is not looked at.
+fn check_context(choice: &Choice) -> Result<()> {
+    let Some(context) = &choice.context else { return Ok(()) };
+    let is_url = context.contains("://") || context.starts_with("git@") || context.starts_with("github.com/");
+    if !is_url && !Path::new(context).is_dir() {
+        bail!("--context: {context} is not a folder");
+    }
+    Ok(())
+}
+
+/// Folders with the name of a Dockerfile that were named and hold none: what was meant was a file.
+fn misnamed_folders(paths: &[PathBuf], found: &[PathBuf]) -> Vec<String> {
+    let is_misnamed = |path: &&PathBuf| {
+        path.is_dir()
+            && path.file_name().and_then(|name| name.to_str()).is_some_and(is_dockerfile_name)
+            && !found.iter().any(|file| file.starts_with(path))
+    };
+    let say =
+        |path: &PathBuf| format!("{}: is a directory, not a file, and no Dockerfile is in it", shown(path));
+    paths.iter().filter(is_misnamed).map(say).collect()
+}
+
+/// The inputs by context, the groups in the order of their first paths. A file of which no context is known is alone.
+fn units(inputs: impl Iterator<Item = (Arc<Configured>, Input)>) -> Vec<Unit> {
+    let mut units: Vec<Unit> = Vec::new();
+    let mut by_folder: BTreeMap<PathBuf, usize> = BTreeMap::new();
+    for (configured, input) in inputs {
+        let Some(folder) = input.context.as_ref().and_then(BuildContext::folder).map(Path::to_owned) else {
+            units.push(Unit { folder: None, parts: vec![(configured, vec![input])] });
+            continue;
+        };
+        let at = *by_folder.entry(folder.clone()).or_insert_with(|| {
+            units.push(Unit { folder: Some(folder), parts: Vec::new() });
+            units.len() - 1
+        });
+        let parts = &mut units[at].parts;
+        match parts.iter_mut().find(|(other, _)| Arc::ptr_eq(other, &configured)) {
+            Some((_, inputs)) => inputs.push(input),
+            None => parts.push((configured, vec![input])),
+        }
+    }
+    units
+}
