@@ -17,8 +17,8 @@ use dockmend_core::rule::Severity;
   dockmend rewrite user order api         apply two great rewrites by name
   dockmend why api/Dockerfile root-user   what was seen, and what stands in the way
 
-Exit codes: 0 all is well; 1 findings at --fail-on; 2 wrong usage or configuration; 3 some file could not be
-processed (the others were).
+Exit codes: 0 all is well; 1 findings at --fail-on; 2 wrong usage or
+configuration; 3 some file could not be processed (the others were).
 Colours follow the terminal, NO_COLOR and CLICOLOR_FORCE."
 )]
 pub(crate) struct Arguments {
@@ -37,7 +37,7 @@ pub(crate) enum Command {
     Rewrite(RewriteArguments),
     /// Say what a rule saw in a file, and which condition failed
     Why(WhyArguments),
-    /// Show the page of a rule
+    /// Show the page of a rule or hazard
     Explain(ExplainArguments),
     /// List the rules
     Rules(RulesArguments),
@@ -58,6 +58,11 @@ pub(crate) struct Choice {
     /// the folder of each Dockerfile]
     #[arg(long, value_name = "DIR")]
     pub(crate) context: Option<String>,
+}
+
+/// What is said about a text from standard input.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Stdin {
     /// The name of the file that comes from standard input: it is shown, and its configuration applies
     #[arg(long, value_name = "FILE")]
     pub(crate) stdin_filename: Option<PathBuf>,
@@ -122,6 +127,8 @@ pub(crate) struct CheckArguments {
     #[command(flatten)]
     pub(crate) choice: Choice,
     #[command(flatten)]
+    pub(crate) stdin: Stdin,
+    #[command(flatten)]
     pub(crate) report: Report,
 }
 
@@ -144,6 +151,8 @@ pub(crate) struct FixArguments {
     pub(crate) unsafe_fixes: bool,
     #[command(flatten)]
     pub(crate) choice: Choice,
+    #[command(flatten)]
+    pub(crate) stdin: Stdin,
     #[command(flatten)]
     pub(crate) report: Report,
 }
@@ -185,18 +194,18 @@ pub(crate) struct WhyArguments {
     /// The build context: a folder or a URL
     #[arg(long, value_name = "DIR")]
     pub(crate) context: Option<String>,
-    /// The name of the file that comes from standard input
-    #[arg(long, value_name = "FILE")]
-    pub(crate) stdin_filename: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) stdin: Stdin,
 }
 
 /// `dockmend explain`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   dockmend explain apt-recommends
-  dockmend explain DL3015")]
+  dockmend explain DL3015
+  dockmend explain H001")]
 pub(crate) struct ExplainArguments {
-    /// The rule, by its id or an alias
+    /// The rule, by its id or an alias, or the hazard that a refusal names (H001)
     #[arg(value_name = "RULE")]
     pub(crate) rule: String,
 }

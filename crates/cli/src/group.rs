@@ -1,20 +1,36 @@
 //! Dockerfiles that share a build context, read and ready for the engine.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dockmend_core::context::{Answer, ContextFiles, NoContext, normalise};
+use dockmend_core::model::BuiltImage;
 use dockmend_core::rewrite::{ContextGroup, SourceFile};
 use dockmend_core::syntax::{Dockerfile, Keyword};
 use dockmend_core::text::LineIndex;
 use dockmend_workspace::contexts::{BuildContext, ContextDir, ContextSource};
 use dockmend_workspace::read::{Fingerprint, read};
+use dockmend_workspace::snapshot::DiskFiles;
 
 use crate::configuration::Configured;
-use crate::disk::Folder;
 use crate::output::{Outcome, near, shown};
 
+/// What the images end with that Dockerfiles of the repository build, by reference.
+pub(crate) type Images = BTreeMap<String, BuiltImage>;
+
+/// What is around the Dockerfiles that share a context.
+pub(crate) struct Surroundings<'a> {
+    /// The absolute path of the context's folder, when it is known.
+    pub(crate) folder: Option<&'a Path>,
+    /// Dockerfiles of the same context that are not processed: the others are judged with them.
+    pub(crate) seen: Vec<Input>,
+    /// The images that the repository builds.
+    pub(crate) images: &'a Arc<Images>,
+}
+
 /// A Dockerfile to be read.
+#[derive(Clone)]
 pub(crate) struct Input {
     /// Its place among all Dockerfiles of the run.
     pub(crate) index: usize,
@@ -95,11 +111,12 @@ impl<'a> Group<'a> {
     /// Reads the inputs and works on those that can be read, each with the context that it has.
     pub(crate) fn read_all(
         configured: &Configured,
-        folder: Option<&Path>,
+        around: Surroundings<'_>,
         inputs: Vec<Input>,
         work: &(dyn Fn(&Group<'_>) -> Vec<Outcome> + Sync),
     ) -> Vec<Outcome> {
-        let files = folder.map(Folder::new);
+        let Surroundings { folder, seen, images } = around;
+        let files = folder.map(DiskFiles::new);
         let mut outcomes = Vec::new();
         let mut together = Vec::new();
         for input in inputs {
@@ -108,14 +125,25 @@ impl<'a> Group<'a> {
                 Err(message) => outcomes.push(Outcome::unprocessed(index, name, message)),
                 Ok(loaded) if loaded.context.folder.is_some() => together.push(loaded),
                 Ok(alone) => {
-                    outcomes.extend(work(&Group::new(configured, None, &NoContext, vec![alone])));
+                    let mut group = Group::new(configured, None, &NoContext, vec![alone]);
+                    group.core.images = Arc::clone(images);
+                    outcomes.extend(work(&group));
                 }
             }
         }
         if let Some(files) = &files
             && !together.is_empty()
         {
-            outcomes.extend(work(&Group::new(configured, folder, files, together)));
+            let mut group = Group::new(configured, folder, files, together);
+            group.core.images = Arc::clone(images);
+            // One that cannot be read is nobody's problem here: it was not asked for.
+            let seen = seen.into_iter().filter_map(|input| load(input, Some(files)).ok());
+            for other in seen.filter(|other| other.context.folder.is_some()) {
+                let mut source = other.source(folder);
+                source.only_seen = true;
+                group.core.files.push(source);
+            }
+            outcomes.extend(work(&group));
         }
         outcomes
     }
@@ -126,18 +154,23 @@ impl<'a> Group<'a> {
         files: &'a dyn ContextFiles,
         loaded: Vec<Loaded>,
     ) -> Self {
-        let sources = loaded.iter().map(|file| {
-            let mut source = SourceFile::new(file.name.clone(), Arc::clone(&file.text));
-            source.context_path = folder.and_then(|folder| path_in(folder, &file.path));
-            source.targets.clone_from(&file.targets);
-            source
-        });
-        let core = ContextGroup::new(sources.collect(), files);
+        let sources = loaded.iter().map(|file| file.source(folder)).collect();
+        let core = ContextGroup::new(sources, files);
         Self { configured, folder, files: loaded, core }
     }
 }
 
-fn load(input: Input, files: Option<&Folder>) -> Result<Loaded, String> {
+impl Loaded {
+    /// The file as the engine takes it.
+    fn source(&self, folder: Option<&Path>) -> SourceFile {
+        let mut source = SourceFile::new(self.name.clone(), Arc::clone(&self.text));
+        source.context_path = folder.and_then(|folder| path_in(folder, &self.path));
+        source.targets.clone_from(&self.targets);
+        source
+    }
+}
+
+fn load(input: Input, files: Option<&DiskFiles>) -> Result<Loaded, String> {
     let source = read(&input.path).map_err(|problem| problem.to_string())?;
     let text: Arc<str> = source.text.into();
     let (context, targets) = match &input.context {
@@ -158,7 +191,7 @@ fn load(input: Input, files: Option<&Folder>) -> Result<Loaded, String> {
     })
 }
 
-fn note(context: &BuildContext, text: &str, files: Option<&Folder>) -> ContextNote {
+fn note(context: &BuildContext, text: &str, files: Option<&DiskFiles>) -> ContextNote {
     let unknown = |source: String| ContextNote { folder: None, source };
     match &context.dir {
         ContextDir::Known(folder) => {
@@ -197,7 +230,7 @@ fn words(source: &ContextSource) -> String {
 /// What a Dockerfile copies from its context and is not there, and the line, when nothing that it copies by name is
 /// there: then the folder of the Dockerfile is no good guess at its context (H132). What a build makes before
 /// (`COPY target/app.jar`) may be absent as well, so one thing that is there confirms the guess.
-fn missing_source(text: &str, files: &Folder) -> Option<(String, usize)> {
+fn missing_source(text: &str, files: &DiskFiles) -> Option<(String, usize)> {
     let file = Dockerfile::parse(text);
     let mut missing = None;
     for instruction in file.instructions() {

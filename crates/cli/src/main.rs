@@ -5,8 +5,8 @@
 mod arguments;
 mod commands;
 mod configuration;
-mod disk;
 mod group;
+mod neighbours;
 mod output;
 mod run;
 

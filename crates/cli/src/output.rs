@@ -15,7 +15,7 @@ macro_rules! say {
     }};
 }
 
-pub(crate) use {add, say};
+pub(crate) use say;
 
 pub(crate) mod diff;
 pub(crate) mod human;

@@ -1,7 +1,7 @@
 //! A run over Dockerfiles: finding them, grouping them by build context, working on the groups in parallel, and printing
 //! what comes of it in the order of the paths.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,9 +12,10 @@ use dockmend_workspace::discover::{self, discover, is_dockerfile_name};
 use rayon::prelude::*;
 
 use crate::Exit;
-use crate::arguments::{Choice, FailOn};
+use crate::arguments::{Choice, FailOn, Stdin};
 use crate::configuration::{Configurations, Configured};
-use crate::group::{Group, Input};
+use crate::group::{Group, Images, Input, Surroundings};
+use crate::neighbours;
 use crate::output::{Outcome, Printer, Tally, shown};
 
 /// So many groups are worked on before their results are printed and forgotten.
@@ -29,11 +30,15 @@ struct Unit {
     folder: Option<PathBuf>,
     /// Inputs that share a configuration too; mostly one.
     parts: Vec<(Arc<Configured>, Vec<Input>)>,
+    /// Dockerfiles of the same context that nobody asked to process.
+    seen: Vec<Input>,
 }
 
 /// What is to be done.
 pub(crate) struct Run {
     units: Vec<Unit>,
+    /// What the images end with that Dockerfiles of the repository build.
+    images: Arc<Images>,
     files: usize,
     /// Named or walked things that cannot be processed, one message each.
     pub(crate) problems: Vec<String>,
@@ -51,9 +56,6 @@ impl Run {
         choice: &Choice,
         mut configurations: Configurations,
     ) -> Result<Self> {
-        if choice.stdin_filename.is_some() {
-            bail!("--stdin-filename names the text from standard input: use it together with the path `-`");
-        }
         check_context(choice)?;
         let found = discover(paths, &discover::Options::default());
         let mut problems: Vec<String> = found.problems.iter().map(ToString::to_string).collect();
@@ -75,12 +77,16 @@ impl Run {
             warnings.push(format!("no Dockerfile found in {}", named.join(", ")));
         }
         let files = found.dockerfiles.len();
+        let others = neighbours::find(paths, &found.dockerfiles, &contexts, &request);
+        let images = neighbours::images(&configured, &found.dockerfiles, &contexts, &others);
         let inputs = found.dockerfiles.into_iter().zip(configured).enumerate();
         let inputs = inputs.map(|(index, (path, configured))| {
             let context = contexts.of.remove(&path);
             (configured, Input { index, path, context })
         });
-        Ok(Self { units: units(inputs), files, problems, warnings })
+        let mut units = units(inputs);
+        add_seen(&mut units, others);
+        Ok(Self { units, images: Arc::new(images), files, problems, warnings })
     }
 
     /// How many Dockerfiles there are.
@@ -108,6 +114,7 @@ impl Run {
             // It fails when there is a pool already, which then has the default stack.
             drop(rayon::ThreadPoolBuilder::new().stack_size(STACK).build_global());
         }
+        let images = self.images;
         let mut units = self.units.into_iter();
         loop {
             let batch: Vec<Unit> = units.by_ref().take(GROUPS_AT_ONCE).collect();
@@ -115,9 +122,9 @@ impl Run {
                 break;
             }
             let outcomes: Vec<Vec<Outcome>> = if batch.len() == 1 {
-                batch.into_iter().map(|unit| unit.work(work)).collect()
+                batch.into_iter().map(|unit| unit.work(&images, work)).collect()
             } else {
-                batch.into_par_iter().map(|unit| unit.work(work)).collect()
+                batch.into_par_iter().map(|unit| unit.work(&images, work)).collect()
             };
             for outcome in outcomes.into_iter().flatten() {
                 tally.add(&outcome.tally);
@@ -135,13 +142,24 @@ impl Run {
 }
 
 impl Unit {
-    fn work(self, work: &(dyn Fn(&Group<'_>) -> Vec<Outcome> + Sync)) -> Vec<Outcome> {
+    fn work(self, images: &Arc<Images>, work: &(dyn Fn(&Group<'_>) -> Vec<Outcome> + Sync)) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
+        // Files of one context with different configurations are judged with each other all the same.
+        let all: Vec<Input> = if self.parts.len() > 1 {
+            self.parts.iter().flat_map(|(_, inputs)| inputs).cloned().collect()
+        } else {
+            Vec::new()
+        };
         for (configured, inputs) in self.parts {
+            let own: HashSet<usize> = inputs.iter().map(|input| input.index).collect();
+            let others = all.iter().filter(|other| !own.contains(&other.index));
+            let seen: Vec<Input> = others.chain(&self.seen).cloned().collect();
             let names: Vec<(usize, String)> =
                 inputs.iter().map(|input| (input.index, shown(&input.path))).collect();
             let folder = self.folder.as_deref();
-            let done = catch_unwind(AssertUnwindSafe(|| Group::read_all(&configured, folder, inputs, work)));
+            let done = catch_unwind(AssertUnwindSafe(|| {
+                Group::read_all(&configured, Surroundings { folder, seen, images }, inputs, work)
+            }));
             match done {
                 Ok(done) => outcomes.extend(done),
                 Err(_) => outcomes.extend(names.into_iter().map(|(index, name)| {
@@ -153,6 +171,18 @@ impl Unit {
             }
         }
         outcomes
+    }
+}
+
+/// Gives each unit the Dockerfiles of its context that nobody asked to process.
+fn add_seen(units: &mut [Unit], others: Vec<Input>) {
+    let folders = units.iter().enumerate().filter_map(|(at, unit)| Some((unit.folder.clone()?, at)));
+    let by_folder: BTreeMap<PathBuf, usize> = folders.collect();
+    for other in others {
+        let folder = other.context.as_ref().and_then(BuildContext::folder);
+        if let Some(at) = folder.and_then(|folder| by_folder.get(folder)) {
+            units[*at].seen.push(other);
+        }
     }
 }
 
@@ -179,8 +209,11 @@ pub(crate) fn is_stdin(path: &Path) -> bool {
 ///
 /// # Errors
 /// Standard input together with files, or with a context, which it never has.
-pub(crate) fn reads_stdin(paths: &[PathBuf], choice: &Choice) -> Result<bool> {
+pub(crate) fn reads_stdin(paths: &[PathBuf], choice: &Choice, stdin: &Stdin) -> Result<bool> {
     if !paths.iter().any(|path| is_stdin(path)) {
+        if stdin.stdin_filename.is_some() {
+            bail!("--stdin-filename names the text from standard input: use it together with the path `-`");
+        }
         return Ok(false);
     }
     if paths.len() > 1 {
@@ -220,11 +253,11 @@ fn units(inputs: impl Iterator<Item = (Arc<Configured>, Input)>) -> Vec<Unit> {
     let mut by_folder: BTreeMap<PathBuf, usize> = BTreeMap::new();
     for (configured, input) in inputs {
         let Some(folder) = input.context.as_ref().and_then(BuildContext::folder).map(Path::to_owned) else {
-            units.push(Unit { folder: None, parts: vec![(configured, vec![input])] });
+            units.push(Unit { folder: None, parts: vec![(configured, vec![input])], seen: Vec::new() });
             continue;
         };
         let at = *by_folder.entry(folder.clone()).or_insert_with(|| {
-            units.push(Unit { folder: Some(folder), parts: Vec::new() });
+            units.push(Unit { folder: Some(folder), parts: Vec::new(), seen: Vec::new() });
             units.len() - 1
         });
         let parts = &mut units[at].parts;

@@ -4,7 +4,6 @@ use anyhow::Result;
 use dockmend_core::rewrite::FileReport;
 use dockmend_core::rule::{Fixability, Severity};
 
-use super::stdin;
 use crate::Exit;
 use crate::arguments::{CheckArguments, Format};
 use crate::configuration::Configurations;
@@ -19,13 +18,13 @@ use crate::run::{Run, exit_of, reads_stdin};
 /// # Errors
 /// Wrong usage or configuration.
 pub(crate) fn run(arguments: &CheckArguments) -> Result<Exit> {
-    let CheckArguments { paths, choice, report } = arguments;
-    let from_stdin = reads_stdin(paths, choice)?;
+    let CheckArguments { paths, choice, stdin, report } = arguments;
+    let from_stdin = reads_stdin(paths, choice, stdin)?;
     let configurations = Configurations::new(choice)?;
     let mut printer = Printer::new(report.format);
     let (look, format) = (printer.look(), report.format);
     if from_stdin {
-        let input = stdin::read(choice, configurations)?;
+        let input = super::stdin::read(stdin, configurations)?;
         let outcomes = match input.text {
             Ok(text) => check(&Group::of_stdin(&input.configured, &input.name, text), look, format),
             Err(message) => vec![Outcome::unprocessed(0, crate::output::shown(&input.name), message)],

@@ -1,6 +1,7 @@
-//! `dockmend explain`: the page of a rule.
+//! `dockmend explain`: the page of a rule, or of a hazard that a refusal names.
 
 use anyhow::{Result, bail};
+use dockmend_core::knowledge::{Evidence, Hazard, hazard};
 use dockmend_core::rule::Rule;
 
 use super::rule_named;
@@ -11,13 +12,17 @@ use crate::output::{Look, Printer, page};
 /// Prints the page.
 ///
 /// # Errors
-/// A rule that does not exist.
+/// A rule or hazard that does not exist.
 pub(crate) fn run(arguments: &ExplainArguments) -> Result<Exit> {
     let name = arguments.rule.trim();
     if is_hazard(name) {
-        bail!(
-            "`{name}` is the number of a hazard, and this version has no text for it; rules have names such as `root-user`"
-        );
+        let Some(hazard) = hazard(&name.to_ascii_uppercase()) else {
+            bail!("there is no hazard `{name}`");
+        };
+        let mut printer = Printer::new(Format::Human);
+        let text = render_hazard(hazard, printer.look());
+        printer.out(&text);
+        return Ok(Exit::Success);
     }
     let rule = rule_named(name)?;
     let mut printer = Printer::new(Format::Human);
@@ -46,6 +51,30 @@ fn render(rule: &Rule, look: Look) -> String {
     out.push_str(&page::render(rule.docs, look));
     out.push_str(&format!("\n{}\n", rule.url()));
     out
+}
+
+fn render_hazard(hazard: &Hazard, look: Look) -> String {
+    let evidence: Vec<_> = hazard.evidence.iter().map(|evidence| words(*evidence)).collect();
+    format!(
+        "{}  {}\n\n{}\n{}\n\n{}\n{}\n\n{}\n",
+        look.bold(&hazard.id),
+        hazard.title,
+        look.bold("What breaks"),
+        page::render(&hazard.breaks, look).trim_end(),
+        look.bold("What every fix is held to"),
+        page::render(&hazard.handling, look).trim_end(),
+        look.dim(&format!("Known from {}.", evidence.join(", "))),
+    )
+}
+
+fn words(evidence: Evidence) -> &'static str {
+    match evidence {
+        Evidence::Docs => "the documentation",
+        Evidence::Issue => "reports of builds that broke",
+        Evidence::Seen => "other tools",
+        Evidence::Measured => "a measurement",
+        _ => "reasoning",
+    }
 }
 
 /// `H` and digits: the number of a hazard.

@@ -4,7 +4,6 @@ use anyhow::{Result, bail};
 use dockmend_core::rewrite::FixOptions;
 
 use super::mend::{Mending, summary};
-use super::stdin;
 use crate::Exit;
 use crate::arguments::{FixArguments, Format};
 use crate::configuration::Configurations;
@@ -17,8 +16,8 @@ use crate::run::{Run, exit_of, reads_stdin};
 /// # Errors
 /// Wrong usage or configuration.
 pub(crate) fn run(arguments: &FixArguments) -> Result<Exit> {
-    let FixArguments { paths, diff, unsafe_fixes, choice, report } = arguments;
-    let from_stdin = reads_stdin(paths, choice)?;
+    let FixArguments { paths, diff, unsafe_fixes, choice, stdin, report } = arguments;
+    let from_stdin = reads_stdin(paths, choice, stdin)?;
     if from_stdin && report.format == Format::Json {
         bail!("`fix -` prints the fixed text and nothing else; use `check --format json -` for the findings");
     }
@@ -37,7 +36,7 @@ pub(crate) fn run(arguments: &FixArguments) -> Result<Exit> {
         verbose: false,
     };
     if from_stdin {
-        return fix_stdin(&mending, stdin::read(choice, configurations)?, &mut printer);
+        return fix_stdin(&mending, super::stdin::read(stdin, configurations)?, &mut printer);
     }
     let run = Run::prepare(paths, choice, configurations)?;
     let files = run.files();
@@ -49,7 +48,7 @@ pub(crate) fn run(arguments: &FixArguments) -> Result<Exit> {
 }
 
 /// The text goes to standard output byte by byte, everything else to standard error, so that an editor can take it.
-fn fix_stdin(mending: &Mending, input: stdin::Input, printer: &mut Printer) -> Result<Exit> {
+fn fix_stdin(mending: &Mending, input: super::stdin::Input, printer: &mut Printer) -> Result<Exit> {
     let text = match input.text {
         Ok(text) => text,
         Err(message) => {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use dockmend_workspace::read::DEFAULT_LIMIT;
 
-use crate::arguments::Choice;
+use crate::arguments::Stdin;
 use crate::configuration::{Configurations, Configured};
 
 /// The name of a text that has no other.
@@ -27,10 +27,9 @@ pub(super) struct Input {
 ///
 /// # Errors
 /// A wrong configuration.
-pub(super) fn read(choice: &Choice, mut configurations: Configurations) -> Result<Input> {
-    let configured =
-        configurations.of(choice.stdin_filename.as_deref().unwrap_or(Path::new("Dockerfile")))?;
-    let name = choice.stdin_filename.clone().unwrap_or_else(|| PathBuf::from(NAME));
+pub(super) fn read(stdin: &Stdin, mut configurations: Configurations) -> Result<Input> {
+    let configured = configurations.of(stdin.stdin_filename.as_deref().unwrap_or(Path::new("Dockerfile")))?;
+    let name = stdin.stdin_filename.clone().unwrap_or_else(|| PathBuf::from(NAME));
     let shown = crate::output::shown(&name);
     let text = text().map_err(|reason| format!("{shown}: {reason}"));
     Ok(Input { name, configured, text })

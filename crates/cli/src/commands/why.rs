@@ -23,17 +23,13 @@ use crate::run::{Run, is_stdin, reads_stdin};
 /// Wrong usage or configuration.
 pub(crate) fn run(arguments: &WhyArguments) -> Result<Exit> {
     let rule = rule_named(&arguments.rule)?;
-    let choice = Choice {
-        context: arguments.context.clone(),
-        stdin_filename: arguments.stdin_filename.clone(),
-        ..Choice::default()
-    };
+    let choice = Choice { context: arguments.context.clone(), ..Choice::default() };
     let paths = std::slice::from_ref(&arguments.file);
     let mut printer = Printer::new(Format::Human);
     let look = printer.look();
     let configurations = Configurations::new(&choice)?;
-    if reads_stdin(paths, &choice)? {
-        let input = stdin::read(&choice, configurations)?;
+    if reads_stdin(paths, &choice, &arguments.stdin)? {
+        let input = stdin::read(&arguments.stdin, configurations)?;
         let outcome = match input.text {
             Ok(text) => {
                 let group = Group::of_stdin(&input.configured, &input.name, text);
@@ -133,8 +129,8 @@ fn silence(report: &FileReport, rule: &Rule, file: &Loaded) -> String {
 fn overview(model: &BuildModel, file: &Loaded) -> String {
     let mut out = String::new();
     for stage in model.stages() {
-        say!(out, "  seen: {}", calm_line(&stage_in_words(model, stage, file)));
-        say!(out, "        at its end: {}", calm_line(&state_in_words(&stage.end)));
+        say!(out, "  seen:       {}", calm_line(&stage_in_words(model, stage, file)));
+        say!(out, "  ends with:  {}", calm_line(&state_in_words(&stage.end)));
     }
     for problem in model.file().problems() {
         let line = file.lines.line(problem.range.start) + 1;
@@ -224,12 +220,12 @@ impl Told<'_> {
     }
 
     fn item(&self, out: &mut String, label: &str, text: &str) {
-        const LABEL: usize = 12;
+        const LABEL: usize = 14;
         let text = calm_line(text);
         let lines = page::wrap(&text, self.look.width.saturating_sub(LABEL).max(20), "");
         for (nth, line) in lines.iter().enumerate() {
             let label = if nth == 0 && !label.is_empty() { format!("{label}:") } else { String::new() };
-            say!(out, "  {label:10}{line}");
+            say!(out, "  {label:12}{line}");
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct SourceFile {
     pub targets: Vec<String>,
     /// The references of the image that is built from it (`image:` beside `build:` in a Compose file), when known.
     pub builds: Vec<String>,
+    /// Whether the file is there only because others share its context: they are judged with it, and it is not fixed.
+    pub only_seen: bool,
 }
 
 impl SourceFile {
@@ -35,6 +37,7 @@ impl SourceFile {
             text: text.into(),
             targets: Vec::new(),
             builds: Vec::new(),
+            only_seen: false,
         }
     }
 

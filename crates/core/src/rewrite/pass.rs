@@ -59,6 +59,9 @@ impl<'a> Run<'a> {
     pub(super) fn run(mut self) -> Rewrite {
         for phase in Phase::ALL {
             for file in 0..self.group.files.len() {
+                if self.group.files[file].only_seen {
+                    continue;
+                }
                 self.phase(phase, file);
             }
         }
@@ -199,7 +202,9 @@ impl<'a> Run<'a> {
         let mut rewrite = Rewrite::default();
         for file in 0..self.group.files.len() {
             rewrite.remaining.push(analysis.report(file).clone());
-            self.what_is_left(&analysis, file, &mut rewrite);
+            if !self.group.files[file].only_seen {
+                self.what_is_left(&analysis, file, &mut rewrite);
+            }
         }
         // The ignore file first: a context with too much in it builds, one with too little may not.
         rewrite.changes.extend(std::mem::take(&mut self.side).into_values());
