@@ -136,7 +136,9 @@ impl Run {
             }
         }
         // Every file has an outcome, so that nothing waits here; if one was lost, the others are printed all the same.
-        waiting.values().for_each(|outcome| printer.outcome(outcome));
+        for outcome in waiting.values() {
+            printer.outcome(outcome);
+        }
         tally
     }
 }

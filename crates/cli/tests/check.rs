@@ -150,13 +150,10 @@ fn results_come_in_the_order_of_the_paths() {
     let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), TWO_FIXES)).collect();
     let project = Project::new(&files);
     // Some of them share a context, which must not bring them forward.
-    let services: String = (0..40)
-        .step_by(3)
-        .map(|number| {
-            format!("  s{number}:\n    build: {{ context: ., dockerfile: s{number:02}/Dockerfile }}\n")
-        })
-        .collect();
-    project.write("compose.yaml", format!("services:\n{services}"));
+    let service =
+        |number| format!("  s{number}:\n    build: {{ context: ., dockerfile: s{number:02}/Dockerfile }}\n");
+    let services: Vec<String> = (0..40).step_by(3).map(service).collect();
+    project.write("compose.yaml", format!("services:\n{}", services.concat()));
     let (_, json) = project.json(&["check", "--format", "json"]);
     let paths: Vec<&str> =
         json["files"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap()).collect();

@@ -7,7 +7,7 @@ use dockmend_core::rule::Rule;
 use super::rule_named;
 use crate::Exit;
 use crate::arguments::{ExplainArguments, Format};
-use crate::output::{Look, Printer, page};
+use crate::output::{Look, Printer, page, say};
 
 /// Prints the page.
 ///
@@ -49,7 +49,7 @@ fn render(rule: &Rule, look: Look) -> String {
     }
     out.push('\n');
     out.push_str(&page::render(rule.docs, look));
-    out.push_str(&format!("\n{}\n", rule.url()));
+    say!(out, "\n{}", rule.url());
     out
 }
 

@@ -36,7 +36,8 @@ pub(crate) fn run(arguments: &FixArguments) -> Result<Exit> {
         verbose: false,
     };
     if from_stdin {
-        return fix_stdin(&mending, super::stdin::read(stdin, configurations)?, &mut printer);
+        let input = super::stdin::read(stdin, configurations)?;
+        return Ok(fix_stdin(&mending, input, &mut printer));
     }
     let run = Run::prepare(paths, choice, configurations)?;
     let files = run.files();
@@ -48,24 +49,26 @@ pub(crate) fn run(arguments: &FixArguments) -> Result<Exit> {
 }
 
 /// The text goes to standard output byte by byte, everything else to standard error, so that an editor can take it.
-fn fix_stdin(mending: &Mending, input: super::stdin::Input, printer: &mut Printer) -> Result<Exit> {
+fn fix_stdin(mending: &Mending, input: super::stdin::Input, printer: &mut Printer) -> Exit {
     let text = match input.text {
         Ok(text) => text,
         Err(message) => {
             complain("error", &message);
-            return Ok(Exit::Unprocessed);
+            return Exit::Unprocessed;
         }
     };
     let group = Group::of_stdin(&input.configured, &input.name, text);
     let (text, told, warnings) = mending.stdin(&group);
     if mending.diff {
-        printer.out(&text)
+        printer.out(&text);
     } else {
-        printer.raw(&text)
+        printer.raw(&text);
     }
-    warnings.iter().for_each(|warning| printer.warning(warning));
+    for warning in &warnings {
+        printer.warning(warning);
+    }
     if !told.is_empty() {
         complain("note", &told);
     }
-    Ok(Exit::Success)
+    Exit::Success
 }

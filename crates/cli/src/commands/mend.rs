@@ -53,14 +53,14 @@ impl Mending {
                 None => self.outcome(group, &rewrite, index),
             })
             .collect();
-        if let Some(first) = outcomes.first_mut() {
-            if !rewrite.unsettled.is_empty() {
-                first.warnings.push(format!(
-                    "{}: the fixes of {} undo each other; that is a bug of ours, please report it",
-                    first.name,
-                    rewrite.unsettled.join(" and ")
-                ));
-            }
+        if let Some(first) = outcomes.first_mut()
+            && !rewrite.unsettled.is_empty()
+        {
+            first.warnings.push(format!(
+                "{}: the fixes of {} undo each other; that is a bug of ours, please report it",
+                first.name,
+                rewrite.unsettled.join(" and ")
+            ));
         }
         outcomes
     }
@@ -171,7 +171,7 @@ impl Told<'_> {
         let left = self.left(&mut out);
         self.named(&mut out);
         let waits = self.ready(&mut out) | self.refused(&mut out) | self.not_permitted(&mut out);
-        if !(fixed || left || waits) && !self.mending.verbose {
+        if !(fixed || left || waits || self.mending.verbose) {
             return String::new();
         }
         if !out.is_empty() {
@@ -238,8 +238,12 @@ impl Told<'_> {
             return false;
         }
         out.push('\n');
-        problems.iter().for_each(|problem| out.push_str(&human::problem(problem, shown, self.mending.look)));
-        failing.iter().for_each(|finding| out.push_str(&human::finding(finding, shown, self.mending.look)));
+        for problem in problems {
+            out.push_str(&human::problem(problem, shown, self.mending.look));
+        }
+        for finding in failing {
+            out.push_str(&human::finding(finding, shown, self.mending.look));
+        }
         true
     }
 
@@ -249,20 +253,14 @@ impl Told<'_> {
         if !self.mending.verbose {
             return;
         }
-        let here =
-            |file: usize, finding: &Finding, rule: &Rule| file == self.index && finding.rule.id == rule.id;
+        let mut said: Vec<&str> = Vec::new();
         for rule in named {
             let name = rule.rewrite.unwrap_or(rule.id);
-            let fixed = self.rewrite.fixed.iter().any(|fixed| here(fixed.file, &fixed.finding, rule));
-            let refused = self.rewrite.refused.iter().any(|(file, finding, _)| here(*file, finding, rule));
-            let rejected = self
-                .rewrite
-                .rejections
-                .iter()
-                .any(|rejection| here(rejection.file, &rejection.finding, rule));
-            if fixed || refused || rejected {
+            // Two rules may share a rewrite: what one of them did is what the rewrite did.
+            if said.contains(&name) || self.acted(name) {
                 continue;
             }
+            said.push(name);
             let why = if !self.group.configured.engine.rules().iter().any(|on| on.id == rule.id) {
                 "switched off by --ignore or the configuration".to_owned()
             } else if rule.needs_context && self.file.context.folder.is_none() {
@@ -272,6 +270,15 @@ impl Told<'_> {
             };
             say!(out, "{name}: {why} in {}", self.file.name);
         }
+    }
+
+    /// Whether a rule with a rewrite of this name fixed something in the file.
+    fn acted(&self, name: &str) -> bool {
+        let of_file =
+            |file: usize, finding: &Finding| file == self.index && finding.rule.rewrite == Some(name);
+        self.rewrite.fixed.iter().any(|fixed| of_file(fixed.file, &fixed.finding))
+            || self.rewrite.refused.iter().any(|(file, finding, _)| of_file(*file, finding))
+            || self.rewrite.rejections.iter().any(|rejection| of_file(rejection.file, &rejection.finding))
     }
 
     /// The rewrites that wait, and the commands that preview and apply them.

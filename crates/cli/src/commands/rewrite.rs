@@ -59,11 +59,11 @@ fn names_and_path_of(arguments: &[String], diff: bool) -> Result<(Vec<&'static R
     }
     let mut rules: Vec<&'static Rule> = Vec::new();
     for name in names {
-        let named = rules_of(name);
-        if named.is_empty() {
+        let meant = rules_of(name);
+        if meant.is_empty() {
             return Err(unknown(name));
         }
-        for rule in named {
+        for rule in meant {
             if !rules.iter().any(|other| other.id == rule.id) {
                 rules.push(rule);
             }

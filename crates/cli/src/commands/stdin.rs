@@ -43,7 +43,7 @@ fn text() -> Result<String, String> {
     if bytes.len() as u64 > DEFAULT_LIMIT {
         return Err(format!("is larger than the limit of {DEFAULT_LIMIT} bytes"));
     }
-    let line_of = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let line_of = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').count();
     if let Some(nul) = bytes.iter().position(|byte| *byte == 0) {
         let line = line_of(bytes.get(..nul).unwrap_or_default());
         return Err(format!("line {line}: a NUL byte; this is not a text file, or it is UTF-16"));

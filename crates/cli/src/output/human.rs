@@ -131,7 +131,7 @@ fn render(piece: Piece<'_>, shown: Shown<'_>, look: Look) -> String {
     text
 }
 
-fn origin<'a>(shown: Shown<'a>, range: TextRange) -> Origin<'a> {
+fn origin(shown: Shown<'_>, range: TextRange) -> Origin<'_> {
     let at = shown.lines.position(shown.text, range.start, ColumnEncoding::Utf32);
     Origin::path(shown.name).line(at.line + 1).char_column(at.column + 1)
 }
@@ -145,7 +145,7 @@ pub(crate) fn finding(finding: &Finding, shown: Shown<'_>, look: Look) -> String
             below.push(("fix", format!("dockmend rewrite {name} {}", argument(shown.name))));
         }
         (Fixability::Available, None) => {
-            below.push(("fix", format!("dockmend fix {}", argument(shown.name))))
+            below.push(("fix", format!("dockmend fix {}", argument(shown.name))));
         }
         (Fixability::Refused(refusal), _) => below.push(("left alone", refusal.to_string())),
         _ => {}
@@ -190,7 +190,7 @@ pub(crate) fn report(report: &FileReport, shown: Shown<'_>, look: Look) -> Strin
     pieces.extend(report.problems.iter().map(|found| (found.range, problem(found, shown, look))));
     pieces.extend(report.findings.iter().map(|found| (found.range, finding(found, shown, look))));
     pieces.sort_by_key(|(range, _)| *range);
-    pieces.into_iter().for_each(|(_, piece)| out.push_str(&piece));
+    out.extend(pieces.into_iter().map(|(_, piece)| piece));
     out
 }
 
