@@ -4,6 +4,7 @@
 //! one or two functions. `check` finds; `plan` computes the edits of one finding when somebody asks for them, and may
 //! still refuse. Rules do no I/O and know no image by name: they ask the [`Subject`].
 
+pub(crate) mod exec_form;
 mod finding;
 pub mod installs;
 mod plan;

@@ -5,7 +5,7 @@
 
 use crate::knowledge::InstallCommand;
 use crate::model::{BuildModel, Delta, Known, ShellKind};
-use crate::rule::{Safety, Subject, installs};
+use crate::rule::{Safety, Subject, exec_form, installs};
 use crate::shell::Node;
 use crate::syntax::Keyword;
 
@@ -34,7 +34,7 @@ fn one(delta: &Delta, all: &[Delta], subject: &Subject<'_>) -> Safety {
         Delta::KeywordChanged { instruction, from: Keyword::Add, to: Keyword::Copy } => {
             safe_if(unpacks_nothing(subject, *instruction))
         }
-        Delta::FormChanged { instruction, to, .. } => safe_if(is_plain_exec(model, *instruction, to)),
+        Delta::FormChanged { instruction, to, .. } => safe_if(is_plain_exec(subject, *instruction, to)),
         Delta::StepRemoved { instruction } => {
             safe_if(is_overridden(model, *instruction) || is_restated(model, *instruction, all))
         }
@@ -94,27 +94,45 @@ fn unpacks_nothing(subject: &Subject<'_>, instruction: usize) -> bool {
 }
 
 /// The words of the exec form are the words that the shell would have run, and nothing stands before or behind them:
-/// no entry point that would take them for arguments, no CMD that would now be appended (H001 to H010).
-fn is_plain_exec(model: &BuildModel, instruction: usize, words: &[String]) -> bool {
+/// no entry point that would take them for arguments, no CMD that would now be appended (H001 to H010), no script that
+/// only a shell can start (H014). In an image without a shell nothing ran before, and any start is a repair (H012).
+fn is_plain_exec(subject: &Subject<'_>, instruction: usize, words: &[String]) -> bool {
+    let model = subject.model;
     let Some(text) = model.shell_text(instruction) else { return false };
     let [item] = text.script.list() else { return false };
     let Node::Simple(simple) = &item.node else { return false };
-    let is_plain = simple.assignments.is_empty() && simple.redirects.is_empty() && item.background.is_none();
+    let is_plain = simple.assignments.is_empty()
+        && simple.redirects.is_empty()
+        && item.background.is_none()
+        && text.script.comments().is_empty();
     let Some(mut literal) = simple.literal_words() else { return false };
     if literal.first().is_some_and(|word| word == "exec") {
         literal.remove(0);
     }
     let Some((stage, step)) = model.place(instruction) else { return false };
-    let has_own_shell = step.state.shell_is_explicit;
-    let shell_is_known =
-        step.state.default_shell.is_some_and(|kind| matches!(kind, ShellKind::Posix | ShellKind::None));
+    let has_own_shell = step.state.shell_is_explicit || step.state.shell.is_some();
+    let lacks_shell = exec_form::lacks_shell(model, stage);
+    let has_posix_shell = step.state.default_shell == Some(ShellKind::Posix);
+    let Some(program) = literal.first() else { return false };
+    let is_word_of_shell = subject.knowledge.is_shell_builtin(program)
+        && !(has_posix_shell && subject.knowledge.is_builtin_also_a_file(program));
+    let starts = lacks_shell || (has_posix_shell && exec_form::starts_alone(subject, stage, program));
     let config = &stage.config;
     let stands_alone = match model.instruction(instruction).map(|instruction| instruction.keyword) {
-        Some(Keyword::Cmd) => matches!(config.entrypoint, Known::Value(None)),
-        Some(Keyword::Entrypoint) => matches!(config.cmd, Known::Value(None)),
+        Some(Keyword::Cmd) => match &config.entrypoint {
+            Known::Value(None) => true,
+            // The base image's own entry point, known to start whatever it is given.
+            Known::Value(Some(entry)) => {
+                let branches = stage.facts.as_ref().and_then(|facts| facts.entrypoint_branches);
+                entry.instruction.is_none() && branches == Some(false)
+            }
+            Known::Unknown(_) => false,
+        },
+        // What `docker run` passes was ignored so far.
+        Some(Keyword::Entrypoint) => lacks_shell && matches!(config.cmd, Known::Value(None)),
         _ => false,
     };
-    is_plain && literal == words && !has_own_shell && shell_is_known && stands_alone
+    is_plain && literal == words && !has_own_shell && !is_word_of_shell && starts && stands_alone
 }
 
 /// An instruction of which BuildKit only takes the last of a stage, and a later one is there; or the same one stands
