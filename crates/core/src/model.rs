@@ -23,6 +23,7 @@ use crate::syntax::{Dockerfile, Instruction, Span};
 use crate::text::TextRange;
 
 pub use build::{BuiltImage, ModelInputs};
+pub(crate) use config::render_words;
 pub use config::{CommandLine, ConfigField, ImageConfig};
 pub use delta::Delta;
 pub use diff::diff;

@@ -8,9 +8,12 @@ pub(crate) mod exec_form;
 mod finding;
 pub mod installs;
 mod plan;
+pub(crate) mod process;
+pub(crate) mod root_needs;
 mod skip;
 mod subject;
 mod suppression;
+pub(crate) mod users;
 pub(crate) mod whole_lines;
 
 use serde::Serialize;
