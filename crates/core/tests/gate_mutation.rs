@@ -15,7 +15,7 @@ use std::path::Path;
 use dockmend_core::config::{Options, Settings};
 use dockmend_core::model::{BuildModel, Delta};
 use dockmend_core::rewrite::{ContextGroup, Engine, gate};
-use dockmend_core::syntax::Dockerfile;
+use dockmend_core::syntax::{Dockerfile, Keyword, Lexer};
 use dockmend_core::text::TextRange;
 
 /// A fix that is right: the text before, the text after, and what it declares.
@@ -231,8 +231,18 @@ fn essence(text: &str) -> (Vec<String>, bool, bool, BTreeMap<&'static str, bool>
         }
         let inner = instruction.trigger.as_deref().unwrap_or(instruction);
         let is_shell = inner.keyword.takes_command() && !inner.json;
-        let values: Vec<String> =
-            inner.value_texts().map(|text| if is_shell { squeezed(text) } else { text.to_owned() }).collect();
+        // BuildKit takes the escape character out of a user: `1\000` is `1000`.
+        let lexer = Lexer::new(file.escape());
+        let user = |text: &str| match lexer.expand(text, &|_: &str| None) {
+            Ok(user) => format!("{} {:?}", user.text, user.variables),
+            Err(_) => text.to_owned(),
+        };
+        let value = |text: &str| match inner.keyword {
+            Keyword::User => user(text),
+            _ if is_shell => squeezed(text),
+            _ => text.to_owned(),
+        };
+        let values: Vec<String> = inner.value_texts().map(value).collect();
         let heredocs: Vec<&str> = instruction.heredocs.iter().map(|heredoc| heredoc.body.of(text)).collect();
         let flags: Vec<&str> = instruction.flags.iter().map(|flag| flag.text.as_str()).collect();
         parts.push(format!(
