@@ -6,7 +6,7 @@ mod hazard;
 mod page;
 mod rule;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -21,7 +21,7 @@ const RULE_PAGES: &str = "docs/rules";
 /// Writes the generated files; with `check`, only says whether they are as they would be written.
 pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
     let rules = read_rules(root)?;
-    let hazards = hazard::parse(&read(root, hazard::TABLE)?)?;
+    let hazards = hazard::parse(&read(root, hazard::TABLE)?, &hazard_fixtures(root)?)?;
     let wanted = generated(&rules, &hazards, &read(root, "README.md")?)?;
     let mut stale = Vec::new();
     for (path, text) in &wanted {
@@ -81,6 +81,19 @@ fn abandoned(root: &Path, wanted: &[(String, String)]) -> Result<Vec<String>> {
     }
     paths.sort();
     Ok(paths)
+}
+
+/// The fixtures of hazards: number and text.
+fn hazard_fixtures(root: &Path) -> Result<BTreeMap<String, String>> {
+    let mut fixtures = BTreeMap::new();
+    let Ok(entries) = std::fs::read_dir(root.join(hazard::FIXTURES)) else { return Ok(fixtures) };
+    for entry in entries {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if let Some(id) = name.strip_suffix(".md") {
+            fixtures.insert(id.to_owned(), read(root, &format!("{}/{name}", hazard::FIXTURES))?);
+        }
+    }
+    Ok(fixtures)
 }
 
 fn read(root: &Path, path: &str) -> Result<String> {

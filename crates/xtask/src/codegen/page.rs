@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
 
-use super::hazard::Hazard;
+use super::hazard::{FIXTURES, Hazard};
 use super::rule::{Rule, is_hazard};
 
 const BEGIN: &str = "<!-- rules: this table is written by `cargo xtask codegen` -->\n";
@@ -124,30 +124,41 @@ pub(super) fn hazards(hazards: &[Hazard], rules: &[Rule]) -> String {
     let mut text = String::from(
         "# The hazards\n\nWhat a rewrite of a Dockerfile can break. A finding that is left alone names the hazard behind the \
          reason: `left alone: a later step installs packages from these lists (H102)`.\n\nEach entry says what breaks, and \
-         what every fix is held to. A hazard with no rule beside it is met by no fix of this version: what stands there \
-         says what no fix does, or what the fix that will meet it has to do.\n\nThe evidence: *docs*, the documentation of \
+         what every fix is held to. Where no rule stands beside it, no rule of this version names it: what is said then is \
+         what no fix does, or what the fix that will meet it has to do.\n\nThe evidence: *docs*, the documentation of \
          Docker or BuildKit; *issue*, a public thread; *seen*, the sources or the output of another tool; *measured*, a \
          count over real files or an experiment; *inferred*, reasoned and not read.\n\nWritten by `cargo xtask codegen` from \
          [`crates/core/src/knowledge/hazards.toml`](../crates/core/src/knowledge/hazards.toml).\n",
     );
     for hazard in hazards {
-        let met: Vec<String> = rules
-            .iter()
-            .filter(|rule| rule.hazards.contains(&hazard.id))
-            .map(|rule| format!("[{0}](rules/{0}.md)", rule.id))
-            .collect();
-        // The heading is the number alone, so that its anchor is too.
-        let _ = write!(
-            text,
-            "\n## {}\n\n**{}.** {}\n\n{}\n\nEvidence: {}.{}\n",
-            hazard.id,
-            hazard.title,
-            hazard.breaks,
-            hazard.handling,
-            hazard.evidence.join(", "),
-            if met.is_empty() { String::new() } else { format!(" Rules: {}.", met.join(", ")) },
-        );
+        text.push_str(&self::hazard(hazard, rules));
     }
+    text
+}
+
+fn hazard(hazard: &Hazard, rules: &[Rule]) -> String {
+    let shown_by = |rule: &Rule| hazard.shown_by.as_ref().is_some_and(|shown| shown.contains(&rule.id));
+    let met: Vec<String> = rules
+        .iter()
+        .filter(|rule| rule.hazards.contains(&hazard.id) || shown_by(rule))
+        .map(|rule| format!("[{0}](rules/{0}.md)", rule.id))
+        .collect();
+    // The heading is the number alone, so that its anchor is too.
+    let mut text = format!(
+        "\n## {}\n\n**{}.** {}\n\n{}\n\nEvidence: {}.",
+        hazard.id,
+        hazard.title,
+        hazard.breaks,
+        hazard.handling,
+        hazard.evidence.join(", ")
+    );
+    if !met.is_empty() {
+        let _ = write!(text, " Rules: {}.", met.join(", "));
+    }
+    if hazard.shown_by.is_some() {
+        let _ = write!(text, " Shown by [its fixture](../{FIXTURES}/{}.md).", hazard.id);
+    }
+    text.push('\n');
     text
 }
 
