@@ -1,0 +1,8 @@
+//! See [`dockmend_fuzz::parse`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        dockmend_fuzz::parse::check(text);
+    }
+});
