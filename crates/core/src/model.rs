@@ -27,7 +27,7 @@ pub(crate) use config::render_words;
 pub use config::{CommandLine, ConfigField, ImageConfig};
 pub use delta::Delta;
 pub use diff::diff;
-pub(crate) use diff::{carried, is_addressed};
+pub(crate) use diff::{diff_and_carry, is_addressed};
 pub use files::{CopiedFile, FileView};
 pub(crate) use files::{is_file, lost_files};
 pub use meaning::{Meaning, MeaningBody};

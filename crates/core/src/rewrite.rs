@@ -205,7 +205,8 @@ impl Engine {
 
     /// Fixes what is permitted in every file of the group.
     pub fn fix(&self, group: &ContextGroup<'_>, options: &FixOptions) -> Rewrite {
-        pass::Run::new(self, group, options).run()
+        let overlay = group::Overlay::new(group.context);
+        pass::Run::new(self, group, &overlay, options).run()
     }
 
     /// Fixes a text of which no context is known.
@@ -221,7 +222,7 @@ impl Engine {
     ) -> Result<Verified, Refusal> {
         let plan = Self::draft(analysis, file, finding)?;
         let siblings = analysis.siblings(file);
-        match gate::hold(self, analysis, file, std::slice::from_ref(&plan), &[finding]) {
+        match gate::hold(analysis, file, std::slice::from_ref(&plan), &[finding]) {
             Ok(passed) => Ok(Verified {
                 safety: safety::judge(&plan.declared, &analysis.subject(file, &siblings)),
                 changes: passed.changes,

@@ -1,5 +1,6 @@
 //! The long-running suites: conformance, corpus, benchmarks.
 
+mod bench;
 mod cache;
 mod conformance;
 mod corpus;
@@ -12,10 +13,13 @@ fn main() -> ExitCode {
     let command = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
     let outcome = match command.as_str() {
+        "bench" => bench::run(&rest),
         "conformance" => conformance::run(&rest),
         "corpus" => corpus::run(&rest),
         "verdicts" => verdicts::run(&rest),
-        _ => Err(anyhow::anyhow!("there is no suite {command:?}; there are: conformance, corpus, verdicts")),
+        _ => Err(anyhow::anyhow!(
+            "there is no suite {command:?}; there are: bench, conformance, corpus, verdicts"
+        )),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

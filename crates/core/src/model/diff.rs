@@ -30,10 +30,26 @@ pub(crate) use trivia::is_addressed;
 /// );
 /// ```
 pub fn diff(before: &BuildModel, after: &BuildModel) -> Vec<Delta> {
-    let Some(alignment) = align::align(before, after) else {
+    differences(before, after, align::align(before, after).as_ref())
+}
+
+/// [`diff`], and `numbers` of the instructions before carried to the instructions after. A new one gets a number that no other
+/// has.
+pub(crate) fn diff_and_carry(
+    before: &BuildModel,
+    after: &BuildModel,
+    numbers: &[usize],
+) -> (Vec<Delta>, Vec<usize>) {
+    let alignment = align::align(before, after);
+    let deltas = differences(before, after, alignment.as_ref());
+    (deltas, carry(&alignment.unwrap_or_default().matches, after, numbers))
+}
+
+fn differences(before: &BuildModel, after: &BuildModel, alignment: Option<&Alignment>) -> Vec<Delta> {
+    let Some(alignment) = alignment else {
         return vec![Delta::Unexplained { what: "too much has changed to compare".to_owned() }];
     };
-    let mut differ = Differ { before, after, alignment: &alignment, deltas: Vec::new() };
+    let mut differ = Differ { before, after, alignment, deltas: Vec::new() };
     differ.run();
     let mut deltas = differ.deltas;
     deltas.sort();
@@ -46,10 +62,10 @@ pub(crate) fn matched(before: &BuildModel, after: &BuildModel) -> Option<Vec<Mat
 }
 
 /// Carries a number for each instruction over an edit. A new instruction gets one that no other has.
-pub(crate) fn carried(before: &BuildModel, after: &BuildModel, numbers: &[usize]) -> Vec<usize> {
+fn carry(matches: &[Match], after: &BuildModel, numbers: &[usize]) -> Vec<usize> {
     let mut next = numbers.iter().max().map_or(0, |max| max + 1).max(1 << 32);
     let mut carried = vec![None; after.file().instructions().len()];
-    for pair in matched(before, after).unwrap_or_default() {
+    for pair in matches {
         if let (Some(slot), Some(number)) = (carried.get_mut(pair.after), numbers.get(pair.before)) {
             *slot = Some(*number);
         }

@@ -5,15 +5,15 @@
 //! - The observed deltas are exactly the declared ones, and none is unexplained.
 //! - The findings that are fixed are gone. What was found instead was announced by the rule.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::group::{Analysis, Overlay, model, problems};
-use super::{Change, Engine, Target};
+use super::group::{Analysis, Overlay, problems};
+use super::{Change, Target};
 use crate::context::ContextFiles;
-use crate::model::{BuildModel, Delta, diff};
+use crate::model::{BuildModel, Delta, diff, diff_and_carry};
 use crate::rule::{FileEdit, Finding, FindingKey, Plan};
-use crate::syntax::{Dockerfile, SyntaxProblem};
+use crate::syntax::{ProblemKind, SyntaxProblem};
 use crate::text::TextEdit;
 
 /// Why the gate did not let something through.
@@ -29,13 +29,14 @@ fn rejected<T>(reason: impl Into<String>) -> Result<T, Rejected> {
 }
 
 /// What passed.
-#[derive(Debug)]
-pub(super) struct Passed {
+pub(super) struct Passed<'a> {
     pub(super) changes: Vec<Change>,
     pub(super) edit: TextEdit,
     pub(super) model: Arc<BuildModel>,
     /// For each instruction after, its number in finding keys.
     pub(super) lineage: Vec<usize>,
+    /// The group after, its report made already; `None` when the context has changed too.
+    pub(super) settled: Option<Analysis<'a>>,
 }
 
 /// Checks that two texts differ in exactly the declared way: the heart of the gate, without rules and context.
@@ -52,8 +53,7 @@ pub(super) struct Passed {
 /// assert!(compare(&before, &wrong, &[Delta::StepRemoved { instruction: 2 }]).is_err());
 /// ```
 pub fn compare(before: &BuildModel, after: &BuildModel, declared: &[Delta]) -> Result<(), Rejected> {
-    let new_problems = new_problems(before.file(), after.file());
-    if let Some(problem) = new_problems.first() {
+    if let Some(problem) = new_problems(&problems(before.file()), &problems(after.file())).first() {
         return rejected(format!("BuildKit would refuse the text after: {}", problem.message));
     }
     let observed = diff(before, after);
@@ -79,50 +79,47 @@ fn compare_deltas(observed: &[Delta], declared: &[Delta]) -> Result<(), Rejected
 }
 
 /// The problems of the text after that the text before did not have.
-fn new_problems(before: &Dockerfile, after: &Dockerfile) -> Vec<SyntaxProblem> {
-    let mut known: BTreeMap<String, usize> = BTreeMap::new();
-    for problem in problems(before) {
-        *known.entry(format!("{:?} {}", problem.kind, problem.message)).or_default() += 1;
+fn new_problems<'a>(before: &[SyntaxProblem], after: &'a [SyntaxProblem]) -> Vec<&'a SyntaxProblem> {
+    let mut known: HashMap<(ProblemKind, &str), usize> = HashMap::new();
+    for problem in before {
+        *known.entry((problem.kind, problem.message.as_str())).or_default() += 1;
     }
-    let mut new = problems(after);
-    new.retain(|problem| match known.get_mut(&format!("{:?} {}", problem.kind, problem.message)) {
-        Some(count) if *count > 0 => {
-            *count -= 1;
-            false
+    let mut new = Vec::new();
+    for problem in after {
+        match known.get_mut(&(problem.kind, problem.message.as_str())) {
+            Some(count) if *count > 0 => *count -= 1,
+            _ => new.push(problem),
         }
-        _ => true,
-    });
+    }
     new
 }
 
 /// Holds plans for one file to the gate, together. Their scopes must not meet, so that a delta belongs to one of them.
-pub(super) fn hold(
-    engine: &Engine,
-    analysis: &Analysis<'_>,
+pub(super) fn hold<'a>(
+    analysis: &Analysis<'a>,
     file: usize,
     plans: &[Plan],
     findings: &[&Finding],
-) -> Result<Passed, Rejected> {
+) -> Result<Passed<'a>, Rejected> {
     let before = &analysis.models[file];
     let edit = joined_edit(plans, before.file().text())?;
     let after_text: Arc<str> = match edit.apply(before.file().text()) {
         Ok(text) => text.into(),
         Err(error) => return rejected(error.to_string()),
     };
-    let targets = &analysis.targets[file];
-    let after = Arc::new(model(engine, &after_text, targets, &analysis.images));
-    let new_problems = new_problems(before.file(), after.file());
-    if let Some(problem) = new_problems.first() {
+    let after = Arc::new(analysis.model_of(file, &after_text));
+    let after_problems = problems(after.file());
+    if let Some(problem) = new_problems(analysis.problems(file), &after_problems).first() {
         return rejected(format!("BuildKit would refuse the text after: {}", problem.message));
     }
 
-    let mut overlay = Overlay::new(analysis.context);
+    let overlay = Overlay::new(analysis.context);
     let mut changes = Vec::new();
-    let mut observed = diff(before, &after);
+    let (mut observed, lineage) = diff_and_carry(before, &after, &analysis.lineage[file]);
     for side in plans.iter().flat_map(|plan| &plan.edits) {
         let Some((change, delta)) = side_edit(side, analysis.context)? else { continue };
         let Target::Context(path) = &change.target else { continue };
-        overlay = overlay.with(path, Arc::clone(&change.after));
+        overlay.insert(path, Arc::clone(&change.after));
         observed.push(delta);
         changes.push(change);
     }
@@ -132,16 +129,24 @@ pub(super) fn hold(
     let declared: Vec<Delta> = plans.iter().flat_map(|plan| plan.declared.iter().cloned()).collect();
     compare_deltas(&observed, &declared)?;
 
-    let lineage = lineage_after(before, &after, &analysis.lineage[file]);
     if *after_text != *before.file().text() {
         let before = Some(before.file().shared_text());
         changes.push(Change { target: Target::Dockerfile(file), before, after: after_text });
     }
     let mut all_lineage = analysis.lineage.clone();
     all_lineage[file].clone_from(&lineage);
-    let settled = analysis.after(engine, &overlay, models, all_lineage);
-    gone_and_announced(analysis, &settled, file, findings)?;
-    Ok(Passed { changes, edit, model: after, lineage })
+    let settled = if overlay.is_empty() {
+        let settled = analysis.with_models(models, all_lineage);
+        settled.know_problems(file, after_problems);
+        gone_and_announced(analysis, &settled, file, findings)?;
+        Some(settled)
+    } else {
+        let settled = analysis.with_context(&overlay, models, all_lineage);
+        settled.know_problems(file, after_problems);
+        gone_and_announced(analysis, &settled, file, findings)?;
+        None
+    };
+    Ok(Passed { changes, edit, model: after, lineage, settled })
 }
 
 fn joined_edit(plans: &[Plan], before: &str) -> Result<TextEdit, Rejected> {
@@ -184,11 +189,6 @@ fn side_edit(edit: &FileEdit, context: &dyn ContextFiles) -> Result<Option<(Chan
             Ok(Some((change, Delta::FileChanged { path: path.clone() })))
         }
     }
-}
-
-/// Carries the numbers of instructions over an edit. A new instruction gets a number that no other has.
-fn lineage_after(before: &BuildModel, after: &BuildModel, lineage: &[usize]) -> Vec<usize> {
-    crate::model::carried(before, after, lineage)
 }
 
 /// The fixed findings are gone, and every new one was announced by a rule that was applied.

@@ -1,7 +1,8 @@
 //! The unit of work: Dockerfiles that share a build context.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Engine, FileReport};
@@ -81,18 +82,21 @@ impl ContextGroup<'static> {
 /// Files that were made or changed by fixes, over the context as it is.
 pub(super) struct Overlay<'a> {
     base: &'a dyn ContextFiles,
-    pub(super) files: BTreeMap<String, Arc<str>>,
+    files: RefCell<BTreeMap<String, Arc<str>>>,
 }
 
 impl<'a> Overlay<'a> {
     pub(super) fn new(base: &'a dyn ContextFiles) -> Self {
-        Self { base, files: BTreeMap::new() }
+        Self { base, files: RefCell::default() }
     }
 
-    pub(super) fn with(&self, path: &str, text: Arc<str>) -> Overlay<'a> {
-        let mut files = self.files.clone();
-        files.insert(path.to_owned(), text);
-        Overlay { base: self.base, files }
+    /// Adds or replaces a file. A view that has looked at the context before does not see it.
+    pub(super) fn insert(&self, path: &str, text: Arc<str>) {
+        self.files.borrow_mut().insert(path.to_owned(), text);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.files.borrow().is_empty()
     }
 
     fn entry_of(name: &str, text: &str) -> Entry {
@@ -103,14 +107,14 @@ impl<'a> Overlay<'a> {
 
 impl ContextFiles for Overlay<'_> {
     fn entry(&self, path: &str) -> Answer<Entry> {
-        match self.files.get(path) {
+        match self.files.borrow().get(path) {
             Some(text) => Answer::Present(Self::entry_of(path, text)),
             None => self.base.entry(path),
         }
     }
 
     fn read(&self, path: &str) -> Answer<Arc<[u8]>> {
-        match self.files.get(path) {
+        match self.files.borrow().get(path) {
             Some(text) => Answer::Present(Arc::from(text.as_bytes())),
             None => self.base.read(path),
         }
@@ -118,11 +122,12 @@ impl ContextFiles for Overlay<'_> {
 
     fn list(&self, dir: &str) -> Answer<Vec<Entry>> {
         let answer = self.base.list(dir);
-        if self.files.is_empty() {
+        let files = self.files.borrow();
+        if files.is_empty() {
             return answer;
         }
         answer.map(|mut entries| {
-            for (path, text) in &self.files {
+            for (path, text) in files.iter() {
                 let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
                 if parent != dir {
                     continue;
@@ -143,12 +148,19 @@ pub(super) struct Analysis<'a> {
     /// For each file and instruction, its number in finding keys.
     pub(super) lineage: Vec<Vec<usize>>,
     pub(super) context: &'a dyn ContextFiles,
-    views: Vec<ContextView<'a>>,
+    /// Shared, because they remember what was read of the context.
+    views: Rc<Vec<ContextView<'a>>>,
+    sources: Rc<Sources>,
+    pub(super) images: Arc<Images>,
+    problems: Vec<OnceCell<Vec<SyntaxProblem>>>,
+    reports: Vec<OnceCell<FileReport>>,
+}
+
+/// What is known of each file besides its text.
+struct Sources {
     paths: Vec<String>,
     context_paths: Vec<Option<String>>,
-    pub(super) targets: Vec<Vec<String>>,
-    pub(super) images: Arc<Images>,
-    reports: Vec<OnceCell<FileReport>>,
+    targets: Vec<Vec<String>>,
 }
 
 impl<'a> Analysis<'a> {
@@ -164,40 +176,64 @@ impl<'a> Analysis<'a> {
             .map(|file| Arc::new(model(engine, &file.text, &file.targets, &group.images)))
             .collect();
         let numbers = |model: &Arc<BuildModel>| (0..model.file().instructions().len()).collect();
-        Self {
-            engine,
-            lineage: models.iter().map(numbers).collect(),
-            context,
-            views: views(context, group.files.iter().map(|file| &file.context_path)),
+        let lineage = models.iter().map(numbers).collect();
+        let sources = Sources {
             paths: group.files.iter().map(|file| file.path.clone()).collect(),
             context_paths: group.files.iter().map(|file| file.context_path.clone()).collect(),
             targets: group.files.iter().map(|file| file.targets.clone()).collect(),
-            images: Arc::clone(&group.images),
-            reports: models.iter().map(|_| OnceCell::new()).collect(),
-            models,
-        }
+        };
+        let views = views(context, &sources);
+        Self::assemble(engine, context, views, Rc::new(sources), Arc::clone(&group.images), models, lineage)
+    }
+
+    fn assemble(
+        engine: &'a Engine,
+        context: &'a dyn ContextFiles,
+        views: Rc<Vec<ContextView<'a>>>,
+        sources: Rc<Sources>,
+        images: Arc<Images>,
+        models: Vec<Arc<BuildModel>>,
+        lineage: Vec<Vec<usize>>,
+    ) -> Self {
+        let problems = models.iter().map(|_| OnceCell::new()).collect();
+        let reports = models.iter().map(|_| OnceCell::new()).collect();
+        Self { engine, models, lineage, context, views, sources, images, problems, reports }
+    }
+
+    /// The same files with other models, over the same context: what was read of it is not read again.
+    pub(super) fn with_models(&self, models: Vec<Arc<BuildModel>>, lineage: Vec<Vec<usize>>) -> Self {
+        let (views, sources) = (Rc::clone(&self.views), Rc::clone(&self.sources));
+        Self::assemble(self.engine, self.context, views, sources, Arc::clone(&self.images), models, lineage)
     }
 
     /// The same files with other models, over another view of the context.
-    pub(super) fn after<'b>(
+    pub(super) fn with_context<'b>(
         &self,
-        engine: &'b Engine,
         context: &'b dyn ContextFiles,
         models: Vec<Arc<BuildModel>>,
         lineage: Vec<Vec<usize>>,
-    ) -> Analysis<'b> {
-        Analysis {
-            engine,
-            reports: models.iter().map(|_| OnceCell::new()).collect(),
-            models,
-            lineage,
-            context,
-            views: views(context, self.context_paths.iter()),
-            paths: self.paths.clone(),
-            context_paths: self.context_paths.clone(),
-            targets: self.targets.clone(),
-            images: Arc::clone(&self.images),
-        }
+    ) -> Analysis<'b>
+    where
+        'a: 'b,
+    {
+        let (views, sources) = (views(context, &self.sources), Rc::clone(&self.sources));
+        Analysis::assemble(self.engine, context, views, sources, Arc::clone(&self.images), models, lineage)
+    }
+
+    /// The model of a new text of a file, as the file's own model was made.
+    pub(super) fn model_of(&self, file: usize, text: &Arc<str>) -> BuildModel {
+        model(self.engine, text, &self.sources.targets[file], &self.images)
+    }
+
+    /// Everything that BuildKit refuses about a file, by position.
+    pub(super) fn problems(&self, file: usize) -> &[SyntaxProblem] {
+        self.problems[file].get_or_init(|| problems(self.models[file].file()))
+    }
+
+    /// Spares a second look for what BuildKit refuses.
+    pub(super) fn know_problems(&self, file: usize, problems: Vec<SyntaxProblem>) {
+        // Whoever came first has found the same.
+        let _ = self.problems[file].set(problems);
     }
 
     /// The Dockerfile's view of the context.
@@ -206,14 +242,15 @@ impl<'a> Analysis<'a> {
     }
 
     pub(super) fn siblings(&self, file: usize) -> Vec<Sibling<'_>> {
-        let others = self.models.iter().zip(&self.paths).enumerate().filter(|(index, _)| *index != file);
+        let others =
+            self.models.iter().zip(&self.sources.paths).enumerate().filter(|(index, _)| *index != file);
         others.map(|(_, (model, path))| Sibling::new(path, model)).collect()
     }
 
     /// What rules are asked about.
     pub(super) fn subject<'s>(&'s self, file: usize, siblings: &'s [Sibling<'s>]) -> Subject<'s> {
         Subject::new(
-            &self.paths[file],
+            &self.sources.paths[file],
             &self.models[file],
             &self.views[file],
             &self.engine.knowledge,
@@ -230,8 +267,8 @@ impl<'a> Analysis<'a> {
     fn make_report(&self, file: usize) -> FileReport {
         let siblings = self.siblings(file);
         let subject = self.subject(file, &siblings);
-        let mut report = FileReport { path: self.paths[file].clone(), ..FileReport::default() };
-        report.problems = problems(subject.file());
+        let mut report = FileReport { path: self.sources.paths[file].clone(), ..FileReport::default() };
+        report.problems = self.problems(file).to_vec();
         if let Some(reason) = crate::rule::skipped(&subject) {
             report.skipped = Some(reason);
             return report;
@@ -257,11 +294,9 @@ impl<'a> Analysis<'a> {
     }
 }
 
-fn views<'a, 'p>(
-    context: &'a dyn ContextFiles,
-    paths: impl Iterator<Item = &'p Option<String>>,
-) -> Vec<ContextView<'a>> {
-    paths.map(|path| ContextView::new(context, path.clone())).collect()
+fn views<'a>(context: &'a dyn ContextFiles, sources: &Sources) -> Rc<Vec<ContextView<'a>>> {
+    let paths = sources.context_paths.iter();
+    Rc::new(paths.map(|path| ContextView::new(context, path.clone())).collect())
 }
 
 pub(super) fn model(engine: &Engine, text: &Arc<str>, targets: &[String], images: &Images) -> BuildModel {

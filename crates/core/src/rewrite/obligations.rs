@@ -24,10 +24,12 @@ pub(super) fn context_deltas(
     }
     let mut deltas = Vec::new();
     let before = &analysis.models[file];
-    let after_view = ContextView::new(overlay, view.dockerfile().map(str::to_owned));
-    let ignore_changed = !overlay.files.is_empty();
+    let ignore_changed = !overlay.is_empty();
+    let new_view = ignore_changed.then(|| ContextView::new(overlay, view.dockerfile().map(str::to_owned)));
+    // A context that stays the same is not read again.
+    let after_view = new_view.as_ref().unwrap_or(view);
     if ignore_changed {
-        deltas.extend(files_lost(view, &after_view));
+        deltas.extend(files_lost(view, after_view));
         for (index, model) in models.iter().enumerate() {
             let dockerfile = analysis.view(index).dockerfile().map(str::to_owned);
             let sibling_view = ContextView::new(overlay, dockerfile);
@@ -37,7 +39,7 @@ pub(super) fn context_deltas(
     let copies_changed = before.file().text() != models[file].file().text();
     if copies_changed {
         // What the ignore file takes away is told by `ContextFilesLost`; here both sides see the same context.
-        let files = FileView::new(&after_view);
+        let files = FileView::new(after_view);
         deltas.extend(lost_files(before, &models[file], &files));
     }
     Ok(deltas)

@@ -1,13 +1,14 @@
 //! A run over a group: phase by phase, pass by pass, until nothing is left to do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::gate::{self, Passed};
 use super::group::{Analysis, ContextGroup, Overlay};
 use super::safety::judge;
 use super::{Change, Engine, FixOptions, Fixed, Ready, Rejection, Rewrite, Target};
-use crate::model::{BuildModel, Delta};
+use crate::model::Delta;
 use crate::rule::{Finding, FindingKey, Fixability, Phase, Plan, Refusal, Safety};
 use crate::text::TextEdit;
 
@@ -20,8 +21,10 @@ pub(super) struct Run<'a> {
     engine: &'a Engine,
     group: &'a ContextGroup<'a>,
     options: &'a FixOptions,
-    models: Vec<Arc<BuildModel>>,
-    lineage: Vec<Vec<usize>>,
+    /// The context with what the run has changed in it.
+    overlay: &'a Overlay<'a>,
+    /// The files as they are now.
+    current: Rc<Analysis<'a>>,
     edits: Vec<TextEdit>,
     side: BTreeMap<String, Change>,
     fixed: Vec<Fixed>,
@@ -39,15 +42,20 @@ struct Candidate {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(engine: &'a Engine, group: &'a ContextGroup<'a>, options: &'a FixOptions) -> Self {
-        let analysis = Analysis::new(engine, group);
+    /// A run over `group`; `overlay` lies over the group's context and is empty.
+    pub(super) fn new(
+        engine: &'a Engine,
+        group: &'a ContextGroup<'a>,
+        overlay: &'a Overlay<'a>,
+        options: &'a FixOptions,
+    ) -> Self {
         Self {
             engine,
             group,
             options,
+            overlay,
+            current: Rc::new(Analysis::over(engine, group, overlay)),
             edits: vec![TextEdit::default(); group.files.len()],
-            models: analysis.models.clone(),
-            lineage: analysis.lineage.clone(),
             side: BTreeMap::new(),
             fixed: Vec::new(),
             rejections: Vec::new(),
@@ -68,23 +76,13 @@ impl<'a> Run<'a> {
         self.finish()
     }
 
-    fn overlay(&self) -> Overlay<'a> {
-        let mut overlay = Overlay::new(self.group.context);
-        for (path, change) in &self.side {
-            overlay.files.insert(path.clone(), Arc::clone(&change.after));
-        }
-        overlay
-    }
-
     fn phase(&mut self, phase: Phase, file: usize) {
         if !self.engine.rules().iter().any(|rule| rule.phase == phase && rule.plan.is_some()) {
             return;
         }
         let mut fixed_by_half = 0;
         for pass in 0.. {
-            let overlay = self.overlay();
-            let base = Analysis::new(self.engine, self.group);
-            let analysis = base.after(self.engine, &overlay, self.models.clone(), self.lineage.clone());
+            let analysis = Rc::clone(&self.current);
             let candidates = self.candidates(&analysis, phase, file);
             if candidates.is_empty() {
                 return;
@@ -99,8 +97,7 @@ impl<'a> Run<'a> {
                 return;
             }
             let chosen = disjoint(candidates);
-            let passed = self.hold(&analysis, file, chosen);
-            for (applied, passed) in passed {
+            if let Some((applied, passed)) = self.hold(&analysis, file, chosen) {
                 self.apply(file, applied, passed);
             }
         }
@@ -134,36 +131,35 @@ impl<'a> Run<'a> {
         candidates
     }
 
-    /// Shows the candidates to the gate: all at once, and when that fails one after the other, so that the wrong one
-    /// alone is dropped.
+    /// Shows the candidates to the gate: all at once, and when that fails in halves, so that the wrong one alone is
+    /// dropped.
     fn hold(
         &mut self,
-        analysis: &Analysis<'_>,
+        analysis: &Analysis<'a>,
         file: usize,
         chosen: Vec<Candidate>,
-    ) -> Vec<(Vec<Candidate>, Passed)> {
+    ) -> Option<(Vec<Candidate>, Passed<'a>)> {
         let plans: Vec<Plan> = chosen.iter().map(|candidate| candidate.plan.clone()).collect();
         let findings: Vec<&Finding> = chosen.iter().map(|candidate| &candidate.finding).collect();
-        match gate::hold(self.engine, analysis, file, &plans, &findings) {
-            Ok(passed) => return vec![(chosen, passed)],
+        match gate::hold(analysis, file, &plans, &findings) {
+            Ok(passed) => return Some((chosen, passed)),
             Err(rejected) if chosen.len() == 1 => {
                 for candidate in chosen {
                     self.closed.insert((file, candidate.finding.key.clone()));
                     let reason = rejected.reason.clone();
                     self.rejections.push(Rejection { file, finding: candidate.finding, reason });
                 }
-                return Vec::new();
+                return None;
             }
             Err(_) => {}
         }
         let mut first = chosen;
         let second = first.split_off(first.len() / 2);
         // The halves are planned from the same text, so only one of them can be applied in this pass.
-        let passed = self.hold(analysis, file, first);
-        if passed.is_empty() { self.hold(analysis, file, second) } else { passed }
+        self.hold(analysis, file, first).or_else(|| self.hold(analysis, file, second))
     }
 
-    fn apply(&mut self, file: usize, applied: Vec<Candidate>, passed: Passed) {
+    fn apply(&mut self, file: usize, applied: Vec<Candidate>, passed: Passed<'a>) {
         let original = &self.group.files[file].text;
         let back = self.edits[file].inverse(original);
         for mut candidate in applied {
@@ -184,21 +180,24 @@ impl<'a> Run<'a> {
         if let Ok(composed) = self.edits[file].compose(&passed.edit, original) {
             self.edits[file] = composed;
         }
-        self.models[file] = passed.model;
-        self.lineage[file] = passed.lineage;
         for change in passed.changes {
             if let Target::Context(path) = &change.target {
+                self.overlay.insert(path, Arc::clone(&change.after));
                 let before =
                     self.side.get(path).map_or(change.before.clone(), |earlier| earlier.before.clone());
                 self.side.insert(path.clone(), Change { before, ..change });
             }
         }
+        self.current = Rc::new(passed.settled.unwrap_or_else(|| {
+            let (mut models, mut lineage) = (self.current.models.clone(), self.current.lineage.clone());
+            models[file] = passed.model;
+            lineage[file] = passed.lineage;
+            self.current.with_context(self.overlay, models, lineage)
+        }));
     }
 
     fn finish(mut self) -> Rewrite {
-        let overlay = self.overlay();
-        let base = Analysis::new(self.engine, self.group);
-        let analysis = base.after(self.engine, &overlay, self.models.clone(), self.lineage.clone());
+        let analysis = Rc::clone(&self.current);
         let mut rewrite = Rewrite::default();
         for file in 0..self.group.files.len() {
             rewrite.remaining.push(analysis.report(file).clone());
@@ -209,7 +208,7 @@ impl<'a> Run<'a> {
         // The ignore file first: a context with too much in it builds, one with too little may not.
         rewrite.changes.extend(std::mem::take(&mut self.side).into_values());
         for (file, source) in self.group.files.iter().enumerate() {
-            let after = self.models[file].file().shared_text();
+            let after = analysis.models[file].file().shared_text();
             if *after != *source.text {
                 let before = Some(Arc::clone(&source.text));
                 rewrite.changes.push(Change { target: Target::Dockerfile(file), before, after });
