@@ -27,6 +27,13 @@ pub fn check(bytes: &[u8]) {
     assert_eq!(composed.apply(&before).as_deref(), Ok(after.as_str()), "composed");
     let back = first.inverse(&before);
     assert_eq!(back.apply(&middle).as_deref(), Ok(before.as_str()), "inverse");
+    let there_and_back = (back.offsets(), first.offsets_back());
+    for offset in 0..=middle.len() {
+        for bias in [Bias::Left, Bias::Right] {
+            let (there, back) = &there_and_back;
+            assert_eq!(there.map_offset(offset, bias), back.map_offset(offset, bias), "offsets back");
+        }
+    }
     let minimal = first.minimal(&before);
     assert_eq!(minimal.apply(&before).as_deref(), Ok(middle.as_str()), "minimal");
     assert_eq!(minimal.minimal(&before), minimal, "minimal twice");

@@ -7,7 +7,7 @@
 mod edit;
 mod lines;
 
-pub use edit::{Bias, EditError, Replacement, TextEdit, TextEditBuilder};
+pub use edit::{Bias, EditError, OffsetMap, Replacement, TextEdit, TextEditBuilder};
 pub use lines::{ColumnEncoding, LineColumn, LineIndex};
 
 /// A half-open range of byte offsets into one text.
@@ -39,7 +39,8 @@ impl TextRange {
 
     /// The number of bytes.
     pub fn len(self) -> usize {
-        self.end - self.start
+        // The fields are public, so a range may be the wrong way round.
+        self.end.saturating_sub(self.start)
     }
 
     /// Whether there are no bytes in the range.

@@ -1,6 +1,6 @@
 //! Making the stages: an interpreter of the instructions that keeps track of the state.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use super::state::Variables;
@@ -207,7 +207,9 @@ impl Builder<'_> {
                 let mut state = State::clone(&parent.end);
                 // Arguments end with their stage; ENV goes on.
                 state.args = Variables::default();
-                (state, parent.config.clone(), parent.facts.clone())
+                // Triggers do not go on either. Source: BuildKit, `dispatchState.init`.
+                let config = ImageConfig { triggers: Vec::new(), ..parent.config.clone() };
+                (state, config, parent.facts.clone())
             }
             Base::Image(reference) => {
                 if let Some(built) = self.inputs.built_here.and_then(|built| built.get(reference)) {
@@ -276,10 +278,10 @@ fn start_from_image(reference: &str, facts: Option<&ImageFacts>) -> (State, Imag
         entrypoint: command(facts.and_then(|facts| facts.entrypoint.as_ref())),
         cmd: command(facts.and_then(|facts| facts.cmd.as_ref())),
         healthcheck: None,
-        exposed: BTreeSet::new(),
-        volumes: BTreeSet::new(),
-        labels: BTreeMap::new(),
-        env: BTreeMap::new(),
+        exposed: Default::default(),
+        volumes: Default::default(),
+        labels: Default::default(),
+        env: Default::default(),
         stop_signal: None,
         shell: None,
         author: None,
@@ -363,17 +365,17 @@ impl Effect<'_> {
             }
             Keyword::Expose => {
                 let ports = instruction.value_texts().map(str::to_owned);
-                self.stage.config.exposed.extend(ports);
+                ports.for_each(|port| self.stage.config.exposed.insert_mut(port));
             }
             Keyword::Volume => {
                 let volumes = instruction.value_texts().map(str::to_owned);
-                self.stage.config.volumes.extend(volumes);
+                volumes.for_each(|volume| self.stage.config.volumes.insert_mut(volume));
             }
             Keyword::Label => {
                 for pair in &instruction.pairs {
                     let name = self.lexer_text(&pair.name.text);
                     let value = self.lexer_text(&pair.value.text);
-                    self.stage.config.labels.insert(name, value);
+                    self.stage.config.labels.insert_mut(name, value);
                 }
             }
             Keyword::Stopsignal => self.stage.config.stop_signal = Some(first),
@@ -425,7 +427,7 @@ impl Effect<'_> {
             set.push((name, self.expand(&pair.value.text), self.lexer_text(&pair.value.text)));
         }
         for (name, value, written) in set {
-            self.stage.config.env.insert(name.clone(), written);
+            self.stage.config.env.insert_mut(name.clone(), written);
             self.state().env.insert_mut(name, value);
         }
     }

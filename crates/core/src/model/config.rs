@@ -1,6 +1,8 @@
 //! The image config that a stage ends with.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 
 use super::Known;
 
@@ -35,13 +37,14 @@ pub struct ImageConfig {
     /// The health check, as it is written, flags included.
     pub healthcheck: Option<String>,
     /// The ports, as they are written.
-    pub exposed: BTreeSet<String>,
+    pub exposed: RedBlackTreeSetSync<String>,
     /// The volumes, as they are written.
-    pub volumes: BTreeSet<String>,
-    /// The labels that the file sets.
-    pub labels: BTreeMap<String, String>,
+    pub volumes: RedBlackTreeSetSync<String>,
+    /// The labels that the file sets. Like the other sets and maps here, it shares its parts with the config that it was
+    /// made from: a chain of stages takes little, however much each inherits.
+    pub labels: RedBlackTreeMapSync<String, String>,
     /// The variables that the file sets, as they are written.
-    pub env: BTreeMap<String, String>,
+    pub env: RedBlackTreeMapSync<String, String>,
     /// The stop signal, as it is written.
     pub stop_signal: Option<String>,
     /// The shell that SHELL set.
@@ -145,7 +148,7 @@ impl ImageConfig {
         set(ConfigField::StopSignal, self.stop_signal.clone());
         set(ConfigField::Author, self.author.clone());
         set(ConfigField::Shell, self.shell.as_deref().map(render_words));
-        let joined = |set: &BTreeSet<String>| {
+        let joined = |set: &RedBlackTreeSetSync<String>| {
             (!set.is_empty()).then(|| set.iter().cloned().collect::<Vec<_>>().join(" "))
         };
         set(ConfigField::Exposed, joined(&self.exposed));

@@ -161,7 +161,7 @@ impl<'a> Run<'a> {
 
     fn apply(&mut self, file: usize, applied: Vec<Candidate>, passed: Passed<'a>) {
         let original = &self.group.files[file].text;
-        let back = self.edits[file].inverse(original);
+        let back = self.edits[file].offsets_back();
         for mut candidate in applied {
             candidate.finding.range = back.map_range(candidate.finding.range);
             for note in &mut candidate.finding.notes {

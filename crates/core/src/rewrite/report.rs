@@ -6,7 +6,7 @@ use super::{Change, Target};
 use crate::model::Delta;
 use crate::rule::{Finding, Refusal, Safety};
 use crate::syntax::SyntaxProblem;
-use crate::text::{TextEdit, TextRange};
+use crate::text::{OffsetMap, TextEdit, TextRange};
 
 /// The findings of one file.
 #[derive(Clone, Debug, Default)]
@@ -109,11 +109,13 @@ impl Rewrite {
         changed.map(|change| &change.after)
     }
 
-    /// A range of the text after, in the original text.
+    /// A range of the text after, in the original text. For many ranges, ask [`Rewrite::original_offsets`] once.
     pub fn original_range(&self, file: usize, range: TextRange) -> TextRange {
-        match self.edits.get(file) {
-            Some((text, edit)) => edit.inverse(text).map_range(range),
-            None => range,
-        }
+        self.original_offsets(file).map_range(range)
+    }
+
+    /// What maps offsets of a Dockerfile's text after to its original text.
+    pub fn original_offsets(&self, file: usize) -> OffsetMap {
+        self.edits.get(file).map(|(_, edit)| edit.offsets_back()).unwrap_or_default()
     }
 }

@@ -137,29 +137,44 @@ impl TextEdit {
 
     /// Where the byte at `offset` of the text before is in the text after. An offset inside a replaced range goes to
     /// the start of the replacement with [`Bias::Left`] and to its end with [`Bias::Right`].
+    ///
+    /// Takes time for each replacement: see [`TextEdit::offsets`] for many offsets.
     pub fn map_offset(&self, offset: usize, bias: Bias) -> usize {
-        let mut added = 0;
-        let mut removed = 0;
-        for Replacement { range, text } in &self.replacements {
-            let behind =
-                range.end < offset || (range.end == offset && (bias == Bias::Right || !range.is_empty()));
-            if behind {
-                added += text.len();
-                removed += range.len();
-                continue;
-            }
-            if range.start < offset {
-                let start = range.start + added - removed;
-                return if bias == Bias::Left { start } else { start + text.len() };
-            }
-            break;
-        }
-        offset + added - removed
+        self.offsets().map_offset(offset, bias)
     }
 
     /// Where a range of the text before is in the text after: the smallest range that holds what is left of it.
     pub fn map_range(&self, range: TextRange) -> TextRange {
-        TextRange::new(self.map_offset(range.start, Bias::Right), self.map_offset(range.end, Bias::Left))
+        self.offsets().map_range(range)
+    }
+
+    /// What maps many offsets of the text before to the text after.
+    pub fn offsets(&self) -> OffsetMap {
+        OffsetMap { pairs: self.ranges().collect() }
+    }
+
+    /// What maps many offsets of the text after to the text before: the offsets of the [inverse](Self::inverse).
+    ///
+    /// ```
+    /// use dockmend_core::text::{Bias, TextEdit};
+    /// let mut edit = TextEdit::builder();
+    /// edit.insert(0, "abc");
+    /// let back = edit.finish().unwrap().offsets_back();
+    /// assert_eq!(back.map_offset(5, Bias::Left), 2);
+    /// ```
+    pub fn offsets_back(&self) -> OffsetMap {
+        OffsetMap { pairs: self.ranges().map(|(before, after)| (after, before)).collect() }
+    }
+
+    /// The range of each replacement in the text before and in the text after.
+    fn ranges(&self) -> impl Iterator<Item = (TextRange, TextRange)> {
+        let (mut added, mut removed) = (0, 0);
+        self.replacements.iter().map(move |Replacement { range, text }| {
+            let start = range.start + added - removed;
+            added += text.len();
+            removed += range.len();
+            (*range, TextRange::new(start, start + text.len()))
+        })
     }
 
     /// The one edit that does what `self` does and then `next` does to its result. `before` is the text that `self`
@@ -196,20 +211,10 @@ impl TextEdit {
     /// The edit that undoes this one: applied to the text after, it gives `before` back.
     #[must_use]
     pub fn inverse(&self, before: &str) -> Self {
-        let (mut added, mut removed) = (0, 0);
-        let replacements = self
-            .replacements
-            .iter()
-            .map(|Replacement { range, text }| {
-                let start = range.start + added - removed;
-                added += text.len();
-                removed += range.len();
-                Replacement {
-                    range: TextRange::new(start, start + text.len()),
-                    text: range.of(before).to_owned(),
-                }
-            })
-            .collect();
+        let texts = self
+            .ranges()
+            .map(|(range, after)| Replacement { range: after, text: range.of(before).to_owned() });
+        let replacements = texts.collect();
         Self { replacements }
     }
 
@@ -227,6 +232,37 @@ impl TextEdit {
             (!range.is_empty() || !text.is_empty()).then(|| Replacement { range, text: text.to_owned() })
         });
         Self { replacements: trimmed.collect() }
+    }
+}
+
+/// Maps offsets over an edit, in logarithmic time each. See [`TextEdit::offsets`].
+#[derive(Clone, Debug, Default)]
+pub struct OffsetMap {
+    /// The ranges that correspond, sorted.
+    pairs: Vec<(TextRange, TextRange)>,
+}
+
+impl OffsetMap {
+    /// Where the byte at `offset` is on the other side: see [`TextEdit::map_offset`].
+    pub fn map_offset(&self, offset: usize, bias: Bias) -> usize {
+        let is_behind = |(from, _): &(TextRange, TextRange)| {
+            from.end < offset || (from.end == offset && (bias == Bias::Right || !from.is_empty()))
+        };
+        let next = self.pairs.partition_point(is_behind);
+        if let Some((from, to)) = self.pairs.get(next)
+            && from.start < offset
+        {
+            return if bias == Bias::Left { to.start } else { to.end };
+        }
+        match next.checked_sub(1).and_then(|last| self.pairs.get(last)) {
+            Some((from, to)) => to.end + (offset - from.end),
+            None => offset,
+        }
+    }
+
+    /// Where a range is on the other side: the smallest range that holds what is left of it.
+    pub fn map_range(&self, range: TextRange) -> TextRange {
+        TextRange::new(self.map_offset(range.start, Bias::Right), self.map_offset(range.end, Bias::Left))
     }
 }
 
@@ -369,6 +405,16 @@ mod tests {
     fn a_replacement_inside_a_character_is_refused() {
         assert!(edit(&[(1, 2, "x")]).apply("é!").is_err());
         assert!(edit(&[(9, 9, "x")]).apply("é!").is_err());
+    }
+
+    #[test]
+    fn a_range_the_wrong_way_round_is_refused() {
+        let mut builder = TextEdit::builder();
+        builder.replace(TextRange { start: 4, end: 1 }, "x");
+        let edit = builder.finish().unwrap();
+        assert!(edit.apply("RUN true").is_err());
+        assert_eq!(edit.minimal("RUN true").replacements().len(), 1);
+        let _ = (edit.inverse("RUN true"), edit.map_offset(5, Bias::Left));
     }
 
     #[test]
