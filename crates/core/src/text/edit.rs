@@ -115,7 +115,8 @@ impl TextEdit {
     /// The text after the edit.
     ///
     /// # Errors
-    /// [`EditError::OutOfBounds`] when a replacement reaches behind the text or into the middle of a character.
+    /// [`EditError::OutOfBounds`] when a replacement reaches behind the text or into the middle of a
+    /// character, or ends before it starts.
     pub fn apply(&self, text: &str) -> Result<String, EditError> {
         let added: usize = self.replacements.iter().map(|replacement| replacement.text.len()).sum();
         let mut after = String::with_capacity(text.len() + added);
@@ -124,7 +125,7 @@ impl TextEdit {
             let range = replacement.range;
             let out_of_bounds = EditError::OutOfBounds { range };
             let kept = text.get(at..range.start).ok_or_else(|| out_of_bounds.clone())?;
-            if !text.is_char_boundary(range.end) {
+            if range.end < range.start || !text.is_char_boundary(range.end) {
                 return Err(out_of_bounds);
             }
             after.push_str(kept);
