@@ -1,5 +1,6 @@
 //! Parse, check and fix of a few representative texts, to compare two states of the code.
 
+use std::fmt::Write as _;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -43,10 +44,11 @@ ENTRYPOINT [\"/usr/local/bin/server\"]
 fn long() -> String {
     let mut text = String::from("from ubuntu:22.04\nMAINTAINER Jo <jo@example.com>\n");
     for index in 0..40 {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "ENV NAME{index} value-{index}\nRUN apt-get update && \\\n    apt-get install package-{index} && \\\n    \
              pip install requests=={index}\nADD file-{index} /opt/\n",
-        ));
+        );
     }
     text.push_str("CMD server --port $PORT\n");
     text

@@ -200,7 +200,7 @@ impl Engine {
         let finding = report.findings.iter().find(|finding| finding.key == *key);
         let finding =
             finding.ok_or_else(|| Refusal::because("the text has changed and the finding is gone"))?;
-        self.plan_finding(&analysis, file, finding)
+        Self::plan_finding(&analysis, file, finding)
     }
 
     /// Fixes what is permitted in every file of the group.
@@ -214,12 +214,7 @@ impl Engine {
         self.fix(&ContextGroup::of_text(text), options)
     }
 
-    fn plan_finding(
-        &self,
-        analysis: &Analysis<'_>,
-        file: usize,
-        finding: &Finding,
-    ) -> Result<Verified, Refusal> {
+    fn plan_finding(analysis: &Analysis<'_>, file: usize, finding: &Finding) -> Result<Verified, Refusal> {
         let plan = Self::draft(analysis, file, finding)?;
         let siblings = analysis.siblings(file);
         match gate::hold(analysis, file, std::slice::from_ref(&plan), &[finding]) {

@@ -3,10 +3,13 @@
 //! `bench [DIR]` measures processor time, not time on the clock, so that other programs on the machine count little;
 //! each number is the least of several runs. Only Linux says what is asked here.
 
+#![allow(clippy::cast_precision_loss, reason = "times and sizes are shown with three digits")]
+
 mod binary;
 mod measure;
 mod shapes;
 
+use std::fmt::Write as _;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -53,7 +56,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     );
     page.push_str("| what | measured | aim |\n|---|---:|---:|\n");
     for Row(what, measured, aim) in &rows {
-        page.push_str(&format!("| {what} | {measured} | {aim} |\n"));
+        let _ = writeln!(page, "| {what} | {measured} | {aim} |");
     }
     page.push_str(&shapes::tables()?);
     println!("{page}");

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
+
 use super::state::Variables;
 use super::{Base, Cause, CommandLine, ImageConfig, Known, Meaning, ShellKind, Stage, State, Step};
 use crate::knowledge::{ImageFacts, Knowledge, Shell};
@@ -278,10 +280,10 @@ fn start_from_image(reference: &str, facts: Option<&ImageFacts>) -> (State, Imag
         entrypoint: command(facts.and_then(|facts| facts.entrypoint.as_ref())),
         cmd: command(facts.and_then(|facts| facts.cmd.as_ref())),
         healthcheck: None,
-        exposed: Default::default(),
-        volumes: Default::default(),
-        labels: Default::default(),
-        env: Default::default(),
+        exposed: RedBlackTreeSetSync::default(),
+        volumes: RedBlackTreeSetSync::default(),
+        labels: RedBlackTreeMapSync::default(),
+        env: RedBlackTreeMapSync::default(),
         stop_signal: None,
         shell: None,
         author: None,

@@ -234,7 +234,7 @@ impl<'a> Run<'a> {
             if finding.fix != Fixability::Available || self.was_rejected(file, &finding.key) {
                 continue;
             }
-            match self.left(analysis, file, finding) {
+            match Self::left(analysis, file, finding) {
                 Ok(Some(ready)) => rewrite.ready.push(ready),
                 Ok(None) => {}
                 Err(refusal) => rewrite.refused.push((file, finding.clone(), refusal)),
@@ -246,16 +246,11 @@ impl<'a> Run<'a> {
         self.rejections.iter().any(|rejection| rejection.file == file && rejection.finding.key == *key)
     }
 
-    fn left(
-        &self,
-        analysis: &Analysis<'_>,
-        file: usize,
-        finding: &Finding,
-    ) -> Result<Option<Ready>, Refusal> {
+    fn left(analysis: &Analysis<'_>, file: usize, finding: &Finding) -> Result<Option<Ready>, Refusal> {
         let Some(name) = finding.rule.rewrite else {
             return Engine::draft(analysis, file, finding).map(|_| None);
         };
-        let verified = self.engine.plan_finding(analysis, file, finding)?;
+        let verified = Engine::plan_finding(analysis, file, finding)?;
         let (title, remarks) = (verified.plan.title, verified.plan.remarks);
         Ok(Some(Ready { file, name, finding: finding.clone(), title, remarks }))
     }

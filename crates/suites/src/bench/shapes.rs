@@ -1,5 +1,6 @@
 //! Made texts: how the time grows with the length, and what hostile texts cost.
 
+use std::fmt::Write as _;
 use std::hint::black_box;
 
 use anyhow::Result;
@@ -97,7 +98,7 @@ pub(super) fn tables() -> Result<String> {
             }
         }
         eprintln!("{name}: {}", cells.join(" "));
-        page.push_str(&format!("| {name} | {} |\n", cells.join(" | ")));
+        let _ = writeln!(page, "| {name} | {} |", cells.join(" | "));
     }
 
     page.push_str("\nHostile texts, each once.\n\n| text | check | fix |\n|---|---:|---:|\n");
@@ -107,7 +108,7 @@ pub(super) fn tables() -> Result<String> {
         eprintln!("{name}: check {}", millis(check));
         let fix = measure::once(|| fixed(&text))?;
         eprintln!("{name}: fix {}", millis(fix));
-        page.push_str(&format!("| {name} | {} | {} |\n", millis(check), millis(fix)));
+        let _ = writeln!(page, "| {name} | {} | {} |", millis(check), millis(fix));
     }
     Ok(page)
 }
