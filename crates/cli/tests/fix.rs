@@ -237,3 +237,45 @@ fn a_rewrite_that_needs_a_context_says_so() {
         .code(0)
         .says("ignore: needs the build context (context not known: https://example.com/x.git");
 }
+
+/// A file in which the rewrite `user` is ready.
+const ROOT: &str = "FROM node:20\nMAINTAINER Jo\nWORKDIR /app\nCMD [\"node\", \"server.js\"]\n";
+
+const USER_RULES: &str = "--select=maintainer-instruction,root-user";
+
+#[test]
+fn rewrites_that_are_ready_wait_and_are_named() {
+    let project = Project::new(&[("api/Dockerfile", ROOT)]);
+    project
+        .run(&["fix", USER_RULES, "api/Dockerfile"])
+        .code(0)
+        .says("Fixed 1 problem in api/Dockerfile; the gate found no other change.\n1 rewrite is ready. It changes how the image is built or run, so it waits for you:\n  user  run as node")
+        .says("\nPreview: dockmend rewrite --diff api/Dockerfile\nApply:   dockmend rewrite user api/Dockerfile\n");
+    assert!(!project.read("api/Dockerfile").contains("USER"));
+    let (_, json) = project.json(&["fix", USER_RULES, "--format", "json"]);
+    assert_eq!(json["files"][0]["ready"][0]["name"], "user");
+}
+
+#[test]
+fn the_proposed_commands_name_the_context_and_quote_the_path() {
+    let project = Project::new(&[("my api/Dockerfile", ROOT)]);
+    project
+        .run(&["fix", USER_RULES, "--context", ".", "my api"])
+        .says("Apply:   dockmend rewrite --context . user 'my api/Dockerfile'\n");
+}
+
+#[test]
+fn a_named_rewrite_is_applied_alone() {
+    let project = Project::new(&[("Dockerfile", ROOT)]);
+    project.run(&["rewrite", "--diff", "Dockerfile"]).code(0).says("+USER ").says_not("+LABEL");
+    assert_eq!(project.read("Dockerfile"), ROOT);
+    project.run(&["rewrite", "user", "Dockerfile"]).code(0).says("Fixed 1 problem in Dockerfile;");
+    let after = project.read("Dockerfile");
+    assert!(after.contains("USER ") && after.contains("MAINTAINER Jo"), "{after}");
+}
+
+#[test]
+fn a_named_rewrite_fails_by_its_own_rule_only() {
+    let project = Project::new(&[("Dockerfile", ROOT)]);
+    project.run(&["rewrite", "--fail-on", "warning", "user", "Dockerfile"]).code(0);
+}

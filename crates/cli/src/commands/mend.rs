@@ -281,7 +281,7 @@ impl Told<'_> {
             || self.rewrite.rejections.iter().any(|rejection| of_file(rejection.file, &rejection.finding))
     }
 
-    /// The rewrites that wait, and the commands that preview and apply them.
+    /// The rewrites that wait, and the commands that preview and apply them. The preview has the remarks.
     fn ready(&self, out: &mut String) -> bool {
         let ready: Vec<&Ready> = self.rewrite.ready.iter().filter(|ready| ready.file == self.index).collect();
         let mut names: Vec<&str> = Vec::new();
@@ -303,14 +303,6 @@ impl Told<'_> {
         for ready in &ready {
             let name = self.mending.look.bold(&format!("{:width$}", ready.name));
             say!(out, "  {name}  {}", calm_line(&ready.title));
-            for remark in &ready.remarks {
-                let indent = " ".repeat(width + 4);
-                for line in
-                    page::wrap(&calm_line(remark), self.mending.look.width.saturating_sub(width + 4), "")
-                {
-                    say!(out, "{indent}{line}");
-                }
-            }
         }
         let context = self.mending.context.as_ref();
         let context = context.map(|dir| format!("--context {} ", argument(dir))).unwrap_or_default();
