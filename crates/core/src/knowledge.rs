@@ -17,7 +17,7 @@ use thiserror::Error;
 
 pub use self::hazards::{Evidence, Hazard, hazard, hazards};
 pub use self::images::{Family, ImageExtension, ImageFacts, Shell, User, UserTool};
-pub use self::packages::{InstallCommand, InstallFlag, PackageManager};
+pub use self::packages::{Equipped, InstallCommand, InstallFlag, Need, PackageManager, Releases};
 pub use self::programs::{Litter, LitterKind, ProgramRole};
 pub use self::reference::ImageReference;
 

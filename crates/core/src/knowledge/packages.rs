@@ -50,6 +50,82 @@ pub struct PackageManager {
     pub recommended: HashMap<String, Vec<String>>,
     /// Where `recommended` comes from.
     pub recommended_source: Option<String>,
+    /// The packages to name with a package, so that it is of use without its recommendations.
+    #[serde(default)]
+    pub companions: HashMap<String, Vec<String>>,
+    /// What later steps use that only a recommendation brings.
+    #[serde(default)]
+    pub needs: Vec<Need>,
+    /// The packages that bring a program which often comes unnamed, as a recommendation, by the program.
+    #[serde(default)]
+    pub programs: HashMap<String, Vec<String>>,
+    /// Images that have some of `programs` already.
+    #[serde(default)]
+    pub equipped: Vec<Equipped>,
+    /// Releases that package a version too old for the flags of `effects`.
+    #[serde(default)]
+    pub old_releases: Vec<Releases>,
+    /// Releases that package one that is new enough.
+    #[serde(default)]
+    pub new_releases: Vec<Releases>,
+}
+
+/// Something that breaks without recommended packages (H101).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Need {
+    /// The packages that recommend it; empty when it may come with any.
+    #[serde(default)]
+    pub packages: Vec<String>,
+    /// The commands that use it: a program and the beginnings of words that must be among its arguments. Empty when the
+    /// package itself is of no use without.
+    #[serde(default)]
+    pub users: Vec<String>,
+    /// Releases that are not concerned.
+    #[serde(default)]
+    pub not_on: Vec<Releases>,
+    /// Nothing is missed when one package of each list is named.
+    pub unless: Vec<Vec<String>>,
+    /// What is missed, as the end of a refusal.
+    pub why: String,
+}
+
+/// Images that have programs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Equipped {
+    /// The familiar names of the images.
+    pub images: Vec<String>,
+    /// Parts of a tag that say otherwise: `slim`.
+    #[serde(default)]
+    pub except: Vec<String>,
+    /// The programs, and packages without one.
+    pub have: Vec<String>,
+}
+
+/// Releases of images, by their tags.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Releases {
+    /// The familiar names of the images; `*` for all.
+    pub images: Vec<String>,
+    /// What a tag begins with (`14.04`, of 14.04.3 as well), or has as one of its parts between dashes.
+    pub tags: Vec<String>,
+}
+
+impl Releases {
+    /// Whether a tag, in lower case, is one of these releases.
+    pub fn holds(&self, tag: &str) -> bool {
+        let begins = |text: &str, start: &str| {
+            text.strip_prefix(start).is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
+        };
+        self.tags.iter().any(|release| {
+            release == "*" || begins(tag, release) || tag.split('-').any(|part| begins(part, release))
+        })
+    }
 }
 
 impl PackageManager {
@@ -297,6 +373,18 @@ mod tests {
                 "{}",
                 manager.name
             );
+            for packages in manager.companions.values().chain(manager.programs.values()) {
+                assert!(!packages.is_empty(), "{}", manager.name);
+            }
+            for need in &manager.needs {
+                assert!(!need.why.is_empty() && !need.unless.is_empty(), "{}", manager.name);
+                assert!(
+                    !need.packages.is_empty() || !need.users.is_empty(),
+                    "{}: {}",
+                    manager.name,
+                    need.why
+                );
+            }
             for command in &manager.clean {
                 assert!(!command.is_empty(), "{}", manager.name);
             }
@@ -390,6 +478,34 @@ mod tests {
         let flag = &read("apt-get -o A::B=c install a").flags[0];
         assert_eq!((flag.value.as_deref(), flag.value_word), (Some("A::B=c"), Some(2)));
         assert_eq!(read("apt-get -oA::B=c install a").flags[0].value.as_deref(), Some("A::B=c"));
+    }
+
+    #[test]
+    fn tells_releases_by_tag() {
+        let pip = Knowledge::builtin().package_manager("pip").expect("pip");
+        let is_old = |image: &str, tag: &str| {
+            pip.old_releases
+                .iter()
+                .any(|old| old.images.iter().any(|known| known == "*" || known == image) && old.holds(tag))
+        };
+        for (image, tag, old) in [
+            ("ubuntu", "14.04", true),
+            ("ubuntu", "14.04.3", true),
+            ("ubuntu", "trusty-20190515", true),
+            ("ubuntu", "16.04", false),
+            ("debian", "8-slim", true),
+            ("debian", "8.11", true),
+            ("debian", "12", false),
+            ("centos", "centos7", true),
+            ("centos", "7.9.2009", true),
+            ("centos", "8", false),
+            ("node", "6-jessie", true),
+            ("node", "8", false),
+            ("nvidia/cuda", "7.5-devel-ubuntu14.04", true),
+            ("ubuntu", "latest", false),
+        ] {
+            assert_eq!(is_old(image, tag), old, "{image}:{tag}");
+        }
     }
 
     #[test]

@@ -3,15 +3,18 @@
 //! Safety is not an author's label. A delta is safe when it is one of a short list of equivalences, and each of those
 //! is proven here from the model, apart from the rule that wants it. Everything else is unsafe.
 
-use crate::knowledge::InstallCommand;
+mod packages;
+
 use crate::model::{BuildModel, Delta, Known, ShellKind};
-use crate::rule::{Safety, Subject, exec_form, installs};
+use crate::rule::{Safety, Subject, exec_form};
 use crate::shell::Node;
 use crate::syntax::Keyword;
 
 /// The safety of a list of deltas: that of the least safe.
 pub fn judge(deltas: &[Delta], subject: &Subject<'_>) -> Safety {
-    deltas.iter().map(|delta| one(delta, deltas, subject)).min().unwrap_or(Safety::Safe)
+    let others = deltas.iter().filter(|delta| !packages::is_about_commands(delta));
+    let others = others.map(|delta| one(delta, deltas, subject)).min().unwrap_or(Safety::Safe);
+    others.min(packages::judge(deltas, subject))
 }
 
 fn safe_if(proven: bool) -> Safety {
@@ -22,15 +25,6 @@ fn one(delta: &Delta, all: &[Delta], subject: &Subject<'_>) -> Safety {
     let model = subject.model;
     match delta {
         Delta::LayoutChanged { .. } => Safety::Safe,
-        Delta::WordsAdded { instruction, command, words, .. } => {
-            safe_if(words.iter().all(|word| adds_no_content(model, *instruction, *command, word)))
-        }
-        Delta::WordReplaced { instruction, command, at, from, to } => {
-            safe_if(same_command(model, *instruction, *command, *at, from, to))
-        }
-        Delta::CommandAdded { instruction, command, joiner, .. } => {
-            safe_if(joiner == "&&" && is_unread_cleanup(subject, *instruction, command))
-        }
         Delta::KeywordChanged { instruction, from: Keyword::Add, to: Keyword::Copy } => {
             safe_if(unpacks_nothing(subject, *instruction))
         }
@@ -42,50 +36,6 @@ fn one(delta: &Delta, all: &[Delta], subject: &Subject<'_>) -> Safety {
         Delta::ConfigChanged { field, .. } => safe_if(follows(field, all, subject)),
         _ => Safety::Unsafe,
     }
-}
-
-/// A flag whose only effect is that a cache is not kept, or that a prompt is answered (H124).
-fn adds_no_content(model: &BuildModel, instruction: usize, command: usize, word: &str) -> bool {
-    let Some(words) = installs::literal_words(model, instruction, command) else { return false };
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let Some(install) = InstallCommand::read(&words) else { return false };
-    let effect = install.manager.effects.get(word).map(String::as_str);
-    matches!(effect, Some("cache" | "prompts"))
-}
-
-/// `apt` and `apt-get` are one program for these verbs (H110), and an update of the lists that is thrown away is none.
-fn same_command(
-    model: &BuildModel,
-    instruction: usize,
-    command: usize,
-    at: usize,
-    from: &str,
-    to: &str,
-) -> bool {
-    const VERBS: [&str; 8] =
-        ["install", "update", "upgrade", "remove", "purge", "autoremove", "clean", "autoclean"];
-    let Some(words) = installs::literal_words(model, instruction, command) else { return false };
-    match (from, to) {
-        ("apt", "apt-get") => {
-            let verb = words.iter().skip(at + 1).find(|word| !word.starts_with('-'));
-            verb.is_some_and(|verb| VERBS.contains(&verb.as_str()))
-        }
-        ("-U" | "--update" | "--update-cache", "--no-cache") => {
-            words.first().is_some_and(|word| word == "apk")
-        }
-        _ => false,
-    }
-}
-
-/// Package lists that are removed, where no later step reads them and no other image is built on this one (H102).
-fn is_unread_cleanup(subject: &Subject<'_>, instruction: usize, command: &str) -> bool {
-    command == installs::APT_LISTS_CLEANUP
-        && !installs::lists_are_needed_behind(subject.model, instruction)
-        && subject.model.stage_of(instruction).is_some_and(|stage| {
-            let mut ends = vec![stage.index];
-            ends.extend(subject.model.children(stage.index));
-            ends.iter().any(|index| subject.model.stages()[*index].config.is_runnable())
-        })
 }
 
 /// Every source is certainly a directory, or a file that is no archive (H125).

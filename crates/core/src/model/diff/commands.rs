@@ -12,9 +12,38 @@ pub(super) fn diff(instruction: usize, before: &Script, after: &Script) -> Optio
         return None;
     }
     let (old, new) = (units(before), units(after));
+    by_keys(instruction, &old, &new).or_else(|| by_likeness(instruction, &old, &new))
+}
+
+/// What is between the commands that are the same.
+fn by_keys(instruction: usize, old: &[Unit<'_>], new: &[Unit<'_>]) -> Option<Vec<Delta>> {
     let mut deltas = Vec::new();
-    for gap in gaps(&old, &new, |old, new| old.key == new.key)? {
-        deltas.extend(explain(instruction, &old, &new, &gap)?);
+    for gap in gaps(old, new, |old, new| old.key == new.key)? {
+        deltas.extend(explain(instruction, old, new, &gap)?);
+    }
+    Some(deltas)
+}
+
+/// The same when commands are gone beside others that are changed, as when `update && add a` became `add --flag a`:
+/// commands that are alike count as one, and what differs in them is named.
+fn by_likeness(instruction: usize, old: &[Unit<'_>], new: &[Unit<'_>]) -> Option<Vec<Delta>> {
+    let alike = |old: &Unit<'_>, new: &Unit<'_>| match (&old.kind, &new.kind) {
+        (Kind::Command(old), Kind::Command(new)) => are_alike(old, new),
+        _ => old.key == new.key,
+    };
+    let mut deltas = Vec::new();
+    let (mut i, mut j) = (0, 0);
+    let end = Gap { old: old.len()..old.len(), new: new.len()..new.len() };
+    for gap in gaps(old, new, alike)?.into_iter().chain([end]) {
+        for (before, after) in old.get(i..gap.old.start)?.iter().zip(new.get(j..gap.new.start)?) {
+            if let (Kind::Command(old), Kind::Command(new)) = (&before.kind, &after.kind)
+                && before.key != after.key
+            {
+                deltas.extend(words(instruction, before.command, old, new)?);
+            }
+        }
+        (i, j) = (gap.old.end, gap.new.end);
+        deltas.extend(explain(instruction, old, new, &gap)?);
     }
     Some(deltas)
 }
@@ -210,6 +239,15 @@ fn explain(instruction: usize, old: &[Unit<'_>], new: &[Unit<'_>], gap: &Gap) ->
     Some(deltas)
 }
 
+/// Whether two commands run the same program with the same verb.
+fn are_alike(one: &Simple, other: &Simple) -> bool {
+    let verb = |simple: &Simple| {
+        let words = simple.words.iter().map(Word::canonical).filter(|word| !word.starts_with('-'));
+        words.take(2).collect::<Vec<_>>()
+    };
+    verb(one) == verb(other)
+}
+
 fn is_command(unit: &Unit<'_>) -> bool {
     matches!(unit.kind, Kind::Command(_))
 }
@@ -244,14 +282,21 @@ fn words(instruction: usize, command: usize, before: &Simple, after: &Simple) ->
     for gap in gaps(&old, &new, |old, new| old == new)? {
         let at = gap.old.start;
         let (removed, added) = (&old[gap.old], &new[gap.new]);
-        deltas.push(match (removed, added) {
-            ([], words) => Delta::WordsAdded { instruction, command, at, words: words.to_vec() },
-            (words, []) => Delta::WordsRemoved { instruction, command, at, words: words.to_vec() },
-            ([from], [to]) => {
-                Delta::WordReplaced { instruction, command, at, from: from.clone(), to: to.clone() }
+        match (removed, added) {
+            ([], words) => {
+                deltas.push(Delta::WordsAdded { instruction, command, at, words: words.to_vec() });
+            }
+            (words, []) => {
+                deltas.push(Delta::WordsRemoved { instruction, command, at, words: words.to_vec() });
+            }
+            (from, to) if from.len() == to.len() => {
+                for (offset, (from, to)) in from.iter().zip(to).enumerate() {
+                    let (from, to) = (from.clone(), to.clone());
+                    deltas.push(Delta::WordReplaced { instruction, command, at: at + offset, from, to });
+                }
             }
             _ => return None,
-        });
+        }
     }
     Some(deltas)
 }
