@@ -24,7 +24,7 @@ pub const APT_LISTS_CLEANUP: &str = "rm -rf /var/lib/apt/lists/*";
 
 /// More steps than this before or behind an installation are not followed: nobody writes them, and looking at all of
 /// them for each of them takes quadratic time.
-const MOST_STEPS: usize = 500;
+const MOST_STEPS: usize = 300;
 
 /// A RUN in shell form whose text can be read.
 #[derive(Clone, Copy)]
@@ -182,7 +182,14 @@ impl<'a> Install<'a> {
 
     /// Whether packages come from where they cannot be seen: a variable, a substitution, a glob, the input.
     pub(crate) fn has_unseen_packages(&self) -> bool {
-        self.started.xargs || self.packages().any(|word| word.value().is_none() && !word.has_tilde)
+        // A glob in the version is one of apt: `redis-server=2:2.8.*`.
+        let is_version = |word: &Word| {
+            word.expansions.is_empty()
+                && !word.has_brace
+                && word.raw().split_once('=').is_some_and(|(name, _)| !name.contains(['*', '?', '[']))
+        };
+        let is_seen = |word: &Word| word.value().is_some() || word.has_tilde || is_version(word);
+        self.started.xargs || self.packages().any(|word| !is_seen(word))
     }
 
     /// Whether a variable among its words may hold flags: `$APT_OPTS`, `"$@"`, or one that is known to.

@@ -63,6 +63,9 @@ rule! {
     }
 }
 
+/// Nobody writes more than this in a RUN, and comparing the texts would take too long.
+const MOST_UPDATES: usize = 20;
+
 /// What is wrong with a RUN.
 struct Cached<'a> {
     /// The installations without the flag.
@@ -140,6 +143,9 @@ fn plan(subject: &Subject<'_>, finding: &Finding) -> Result<Plan, Refusal> {
     if !cached.updates.is_empty() {
         if cached.updates.len() != removable.len() {
             return Err(Refusal::hazard("H102", "an apk update does not stand right before an installation"));
+        }
+        if removable.len() > MOST_UPDATES {
+            return Err(Refusal::because("there are too many apk update to remove"));
         }
         let IndexUse::Adds(later) = index_use_behind(subject.model, index) else {
             return Err(Refusal::hazard("H102", "a later step reads the index"));

@@ -58,7 +58,7 @@ const MESSAGE: &str =
     "runs apt, whose command line is made for a terminal and may change: scripts use apt-get";
 
 /// The commands of `apt` that have something to do with `apt-get`.
-fn of_apt<'a>(script: &'a crate::shell::Script) -> impl Iterator<Item = AptCommand<'a>> {
+fn of_apt(script: &crate::shell::Script) -> impl Iterator<Item = AptCommand<'_>> {
     apt_commands(script).filter(|command| {
         let is_query = matches!(command.verb_text(), Some("list" | "search" | "show") | None);
         command.started.program() == "apt" && !is_query

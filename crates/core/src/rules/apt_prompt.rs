@@ -1,7 +1,7 @@
 //! See [`RULE`].
 
 use crate::model::{BuildModel, Delta};
-use crate::rule::installs::apt::{Configured, inner_installs, is_fed};
+use crate::rule::installs::apt::{configured_from, inner_installs, is_fed};
 use crate::rule::installs::{Install, ShellRun, inner_scripts, installs, shell_runs};
 use crate::rule::{Finding, Findings, Plan, Refusal, Subject, rule};
 use crate::text::TextEdit;
@@ -80,8 +80,8 @@ fn asking<'a>(model: &BuildModel, run: &ShellRun<'a>) -> Vec<Install<'a>> {
     if installs.is_empty() {
         return installs;
     }
-    let configured = Configured::of(model, "Assume-Yes");
-    installs.retain(|install| !configured.holds_at(model, run, install.simple));
+    let from = configured_from(model, run, "Assume-Yes").unwrap_or(usize::MAX);
+    installs.retain(|install| install.simple.span.start < from);
     installs
 }
 

@@ -1,7 +1,7 @@
 //! See [`RULE`].
 
 use crate::model::{BuildModel, Delta};
-use crate::rule::installs::apt::{Configured, inner_installs};
+use crate::rule::installs::apt::{configured_from, inner_installs};
 use crate::rule::installs::needs::{Surroundings, package_name};
 use crate::rule::installs::{Install, ShellRun, inner_scripts, installs, shell_runs, text_of};
 use crate::rule::{Finding, Findings, Plan, Refusal, Subject, rule};
@@ -87,8 +87,8 @@ fn lacking<'a>(model: &BuildModel, run: &ShellRun<'a>) -> Vec<Install<'a>> {
     if installs.is_empty() {
         return installs;
     }
-    let configured = Configured::of(model, "Install-Recommends");
-    installs.retain(|install| !configured.holds_at(model, run, install.simple));
+    let from = configured_from(model, run, "Install-Recommends").unwrap_or(usize::MAX);
+    installs.retain(|install| install.simple.span.start < from);
     installs
 }
 

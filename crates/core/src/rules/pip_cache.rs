@@ -1,5 +1,7 @@
 //! See [`RULE`].
 
+use std::collections::BTreeMap;
+
 use crate::model::{BuildModel, Delta, Known};
 use crate::rule::installs::pip::{NEEDLES, Pip, PipAge, pips_at, pips_of};
 use crate::rule::installs::{
@@ -83,11 +85,11 @@ fn caching(script: &Script) -> Vec<Install<'_>> {
     }
     let last = last_cache_clean(script, "pip");
     installs.retain(|install| last.is_none_or(|last| install.command > last));
-    let text = script.text();
-    installs.retain(|install| {
-        let before = text.get(..install.simple.words.get(install.prefix).map_or(0, |word| word.span.start));
-        !SETTINGS.iter().any(|setting| before.is_some_and(|before| before.contains(setting)))
-    });
+    let set_at =
+        SETTINGS.iter().filter_map(|setting| script.text().find(setting)).min().unwrap_or(usize::MAX);
+    let start =
+        |install: &Install<'_>| install.simple.words.get(install.prefix).map_or(0, |word| word.span.start);
+    installs.retain(|install| start(install) < set_at);
     installs
 }
 
@@ -113,7 +115,7 @@ fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             continue;
         }
         let caching = caching_in(subject.model, &run);
-        let is_old = |install: &&Install<'_>| pips.contains(&(install.command, Pip::Old));
+        let is_old = |install: &&Install<'_>| pips.get(&install.command) == Some(&Pip::Old);
         if let Some(first) = caching.iter().find(|install| !is_old(install)) {
             let finding = findings.at(run.index, first.range(&run), MESSAGE);
             findings.push(finding.refused_if(run.editable().err()));
@@ -149,8 +151,8 @@ struct Ages {
 }
 
 impl Ages {
-    fn pips(&mut self, model: &BuildModel, run: &ShellRun<'_>) -> Vec<(usize, Pip)> {
-        let Some(stage) = model.stage_of(run.index) else { return Vec::new() };
+    fn pips(&mut self, model: &BuildModel, run: &ShellRun<'_>) -> BTreeMap<usize, Pip> {
+        let Some(stage) = model.stage_of(run.index) else { return BTreeMap::new() };
         let mut age = match self.stage {
             Some((index, age)) if index == stage.index => age,
             _ => PipAge::at_start(model, stage),
@@ -173,7 +175,7 @@ fn plan(subject: &Subject<'_>, finding: &Finding) -> Result<Plan, Refusal> {
     let mut edit = TextEdit::builder();
     let mut declared = Vec::new();
     for install in caching_in(subject.model, &run) {
-        if pips.contains(&(install.command, Pip::Old)) {
+        if pips.get(&install.command) == Some(&Pip::Old) {
             continue;
         }
         let verb = install.verb_word()?;

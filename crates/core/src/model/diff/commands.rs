@@ -162,7 +162,10 @@ fn gaps<T>(old: &[T], new: &[T], same: impl Fn(&T, &T) -> bool) -> Option<Vec<Ga
         .count();
     let (a, b) = (&old[head..old.len() - tail], &new[head..new.len() - tail]);
     if a.len().saturating_mul(b.len()) > MAX_CELLS {
-        return None;
+        // Most edits change single commands: if the lists are equally long, try them one by one.
+        let changed = |at: usize| a.get(at).zip(b.get(at)).is_some_and(|(old, new)| !same(old, new));
+        let single = |at: usize| Gap { old: head + at..head + at + 1, new: head + at..head + at + 1 };
+        return (a.len() == b.len()).then(|| (0..a.len()).filter(|at| changed(*at)).map(single).collect());
     }
     let width = b.len() + 1;
     let mut table = vec![0_u32; (a.len() + 1) * width];

@@ -88,7 +88,7 @@ pub(crate) fn is_mounted(run: &ShellRun<'_>) -> bool {
 }
 
 /// The first command behind `from` that removes the index.
-pub(crate) fn removal<'a>(script: &'a Script, from: usize) -> Option<Started<'a>> {
+pub(crate) fn removal(script: &Script, from: usize) -> Option<Started<'_>> {
     started(script).skip(from).find(|started| removes(started, CACHE, false))
 }
 

@@ -1,10 +1,13 @@
 //! The commands of apt, and what a stage configures it to.
 
-use super::{InnerScript, Install, ShellRun, Started, started};
+use super::{InnerScript, Install, MOST_STEPS, ShellRun, Started, started};
 use crate::knowledge::Knowledge;
 use crate::model::{Base, BuildModel};
-use crate::shell::{Item, Node, RedirectOp, Script, Simple};
-use crate::syntax::Keyword;
+use crate::shell::{Item, Node, RedirectOp, Script};
+use crate::syntax::{Instruction, Keyword};
+
+/// A stage that stands on more stages than this is not followed down.
+const LONGEST_CHAIN: usize = 16;
 
 /// A command of `apt-get` or `apt`.
 pub(crate) struct AptCommand<'a> {
@@ -103,67 +106,49 @@ fn node_is_fed(node: &Node, offset: usize) -> bool {
     }
 }
 
-/// Where the stages of a file first configure apt in some way.
+/// From where in the text of a RUN on an option of apt is configured, given by the last part of its name (`Assume-Yes`):
+/// `Some(0)` when a step before has written it to a file of apt, in the stage or one below.
 ///
 /// Files that a stage copies to `/etc/apt/apt.conf.d` may hold anything, so they count for everything.
-pub(crate) struct Configured {
-    /// For each stage, the first instruction that writes the option; `Some(0)` when a stage below does.
-    first: Vec<Option<usize>>,
-    option: &'static str,
+pub(crate) fn configured_from(model: &BuildModel, run: &ShellRun<'_>, option: &str) -> Option<usize> {
+    let mut stage = model.stage_of(run.index)?;
+    for _ in 0..LONGEST_CHAIN {
+        let writes = |step: &crate::model::Step| {
+            step.instruction < run.index
+                && model
+                    .instruction(step.instruction)
+                    .is_some_and(|instruction| configures(model, instruction, option))
+        };
+        if stage.steps.iter().take(MOST_STEPS).any(writes) {
+            return Some(0);
+        }
+        let Base::Stage(base) = stage.base else { break };
+        stage = model.stages().get(base)?;
+    }
+    configures(model, run.instruction, option).then(|| set_at(run.text.script.text(), option)).flatten()
 }
 
-impl Configured {
-    /// Looks for an option by the last part of its name: `Assume-Yes`.
-    pub(crate) fn of(model: &BuildModel, option: &'static str) -> Self {
-        let mut first: Vec<Option<usize>> = vec![None; model.stages().len()];
-        for stage in model.stages() {
-            let inherited = match stage.base {
-                Base::Stage(base) => first.get(base).copied().flatten().map(|_| 0),
-                _ => None,
-            };
-            let own = || {
-                model.stage_instructions(stage).find_map(|(index, instruction)| {
-                    let text = instruction.arguments_text();
-                    let writes = match instruction.keyword {
-                        Keyword::Copy | Keyword::Add => text.contains("/etc/apt/apt.conf"),
-                        Keyword::Env | Keyword::Arg => text.contains("APT_CONFIG"),
-                        Keyword::Run => {
-                            super::mentions(model, instruction, &["apt.conf", "/etc/apt"])
-                                && mentions_option(model, instruction, option)
-                        }
-                        _ => false,
-                    };
-                    writes.then_some(index)
-                })
-            };
-            if let Some(slot) = first.get_mut(stage.index) {
-                *slot = inherited.or_else(own);
-            }
+/// Whether an instruction configures apt.
+fn configures(model: &BuildModel, instruction: &Instruction, option: &str) -> bool {
+    let text = instruction.arguments_text();
+    match instruction.keyword {
+        Keyword::Copy | Keyword::Add => text.contains("/etc/apt/apt.conf"),
+        Keyword::Env | Keyword::Arg => text.contains("APT_CONFIG"),
+        Keyword::Run => {
+            super::mentions(model, instruction, &["apt.conf", "/etc/apt"])
+                && (set_at(text, option).is_some()
+                    || instruction
+                        .heredocs
+                        .iter()
+                        .any(|heredoc| set_at(heredoc.body.of(model.file().text()), option).is_some()))
         }
-        Self { first, option }
-    }
-
-    /// Whether the option is written before a command.
-    pub(crate) fn holds_at(&self, model: &BuildModel, run: &ShellRun<'_>, simple: &Simple) -> bool {
-        let Some(stage) = model.stage_of(run.index) else { return false };
-        let Some(first) = self.first.get(stage.index).copied().flatten() else { return false };
-        if first != run.index {
-            return first < run.index;
-        }
-        // In the same RUN it must stand before the command.
-        let before = run.text.script.text().get(..simple.span.start).unwrap_or_default();
-        let (before, option) = (before.to_ascii_lowercase(), self.option.to_ascii_lowercase());
-        before.match_indices(&option).any(|(at, _)| !before.get(..at).is_some_and(|text| text.ends_with('-')))
+        _ => false,
     }
 }
 
-/// Whether an option is set in the text of an instruction; `--no-install-recommends` is a flag and sets nothing.
-fn mentions_option(model: &BuildModel, instruction: &crate::syntax::Instruction, option: &str) -> bool {
-    let option = option.to_ascii_lowercase();
-    let sets = |text: &str| {
-        let text = text.to_ascii_lowercase();
-        text.match_indices(&option).any(|(at, _)| !text.get(..at).is_some_and(|before| before.ends_with('-')))
-    };
-    sets(instruction.arguments_text())
-        || instruction.heredocs.iter().any(|heredoc| sets(heredoc.body.of(model.file().text())))
+/// Where an option is first set in a text; `--no-install-recommends` is a flag and sets nothing.
+fn set_at(text: &str, option: &str) -> Option<usize> {
+    let (text, option) = (text.to_ascii_lowercase(), option.to_ascii_lowercase());
+    let mut matches = text.match_indices(&option).map(|(at, _)| at);
+    matches.find(|at| !text.get(..*at).is_some_and(|before| before.ends_with('-')))
 }

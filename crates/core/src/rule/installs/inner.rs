@@ -28,7 +28,7 @@ pub(crate) fn inner_scripts(subject: &Subject<'_>, words: &[&str]) -> Vec<InnerS
         }
         if instruction.json {
             found.extend(of_exec_form(subject, index, words));
-        } else if instruction.arguments_text().contains("c") {
+        } else if instruction.arguments_text().contains(" -") {
             found.extend(of_commands(model, index, words));
         }
     }

@@ -104,7 +104,7 @@ pub(crate) fn may_be_read_unseen(model: &BuildModel, instruction: usize) -> bool
             if later.keyword != Keyword::Run {
                 continue;
             }
-            if count > MOST_STEPS {
+            if count > MOST_STEPS / 3 {
                 return true;
             }
             let Some(run) = ShellRun::at(model, step.instruction) else { return true };

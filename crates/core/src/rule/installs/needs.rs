@@ -113,6 +113,12 @@ impl<'a> Surroundings<'a> {
                     self.named.extend(names);
                 } else {
                     let names: Vec<&str> = names.collect();
+                    let is_before = index < run || started.command < command;
+                    if is_before && !install.read.has_effect("recommended") {
+                        // Recommended, or named by the fix of that command.
+                        let companions = names.iter().filter_map(|name| self.manager.companions.get(*name));
+                        self.named_before.extend(companions.flatten().map(String::as_str));
+                    }
                     self.named.extend(names.iter().copied());
                     self.named_before.extend(names);
                 }

@@ -2,6 +2,8 @@
 //!
 //! Source: pip.pypa.io/en/stable/news, 6.0 (2014-12-22): "caching of http requests" with the option.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{MOST_STEPS, ShellRun, Started, installs, mentions, started};
 use crate::knowledge::{ImageReference, Knowledge};
 use crate::model::{Base, BuildModel, Stage};
@@ -148,13 +150,13 @@ fn of_base(reference: &str, stage: &Stage) -> Pip {
 }
 
 /// For each command of a RUN that installs with pip, the pip that it runs.
-pub(crate) fn pips_of(age: &mut PipAge, run: &ShellRun<'_>) -> Vec<(usize, Pip)> {
-    let mut found = Vec::new();
-    let commands: std::collections::BTreeSet<usize> =
+pub(crate) fn pips_of(age: &mut PipAge, run: &ShellRun<'_>) -> BTreeMap<usize, Pip> {
+    let mut found = BTreeMap::new();
+    let commands: BTreeSet<usize> =
         installs(&run.text.script, "pip").iter().map(|install| install.command).collect();
     for started in started(&run.text.script) {
         if commands.contains(&started.command) {
-            found.push((started.command, age.of(&started)));
+            found.insert(started.command, age.of(&started));
         }
         age.follow(&started);
     }
@@ -162,10 +164,14 @@ pub(crate) fn pips_of(age: &mut PipAge, run: &ShellRun<'_>) -> Vec<(usize, Pip)>
 }
 
 /// The pips that the commands of one RUN run.
-pub(crate) fn pips_at(model: &BuildModel, instruction: usize) -> Vec<(usize, Pip)> {
-    let Some(stage) = model.stage_of(instruction) else { return Vec::new() };
+pub(crate) fn pips_at(model: &BuildModel, instruction: usize) -> BTreeMap<usize, Pip> {
+    let Some(stage) = model.stage_of(instruction) else { return BTreeMap::new() };
+    // The position in the stage, for nothing that is too long is followed.
+    if stage.steps.partition_point(|step| step.instruction < instruction) > MOST_STEPS {
+        return BTreeMap::new();
+    }
     let mut age = PipAge::at_start(model, stage);
-    for (count, step) in stage.steps.iter().enumerate() {
+    for step in &stage.steps {
         let Some(earlier) = model.instruction(step.instruction) else { continue };
         if earlier.keyword != Keyword::Run || !mentions(model, earlier, &NEEDLES) {
             continue;
@@ -175,9 +181,6 @@ pub(crate) fn pips_at(model: &BuildModel, instruction: usize) -> Vec<(usize, Pip
         if step.instruction == instruction {
             return pips;
         }
-        if count > MOST_STEPS {
-            break;
-        }
     }
-    Vec::new()
+    BTreeMap::new()
 }
