@@ -216,9 +216,28 @@ fn random(text: &str, seed: u64, count: usize) -> Vec<String> {
         .collect()
 }
 
+struct Essence {
+    parts: Vec<String>,
+    byte_order_mark: bool,
+    final_newline: bool,
+    crlf: bool,
+    lf: bool,
+}
+
+impl Essence {
+    /// Whether both mean the same. A line ending of another kind counts where the text has any to keep.
+    fn same(&self, mutant: &Self) -> bool {
+        let newly = (mutant.crlf && !self.crlf) || (mutant.lf && !self.lf);
+        self.parts == mutant.parts
+            && self.byte_order_mark == mutant.byte_order_mark
+            && self.final_newline == mutant.final_newline
+            && !(newly && (self.crlf || self.lf))
+    }
+}
+
 /// What a text means, for this test: what BuildKit's parser takes from it, its comments in their order among the
 /// instructions, its first bytes and its line endings.
-fn essence(text: &str) -> (Vec<String>, bool, bool, BTreeMap<&'static str, bool>) {
+fn essence(text: &str) -> Essence {
     let file = Dockerfile::parse(text);
     let mut parts: Vec<String> = file
         .directives()
@@ -231,16 +250,19 @@ fn essence(text: &str) -> (Vec<String>, bool, bool, BTreeMap<&'static str, bool>
         }
         let inner = instruction.trigger.as_deref().unwrap_or(instruction);
         let is_shell = inner.keyword.takes_command() && !inner.json;
-        // BuildKit takes the escape character out of a user: `1\000` is `1000`.
+        // BuildKit takes quotes and escape characters out of words: `1\000` is `1000`.
         let lexer = Lexer::new(file.escape());
-        let user = |text: &str| match lexer.expand(text, &|_: &str| None) {
-            Ok(user) => format!("{} {:?}", user.text, user.variables),
+        let word = |text: &str| match lexer.expand(text, &|name: &str| Some(format!("<{name}>"))) {
+            Ok(word) => format!("{} {:?}", word.text, word.variables),
             Err(_) => text.to_owned(),
         };
         let value = |text: &str| match inner.keyword {
-            Keyword::User => user(text),
             _ if is_shell => squeezed(text),
-            _ => text.to_owned(),
+            Keyword::Maintainer | Keyword::Unknown => text.to_owned(),
+            _ if inner.json => text.to_owned(),
+            // `AS` has no case.
+            Keyword::From if text.eq_ignore_ascii_case("as") => "as".to_owned(),
+            _ => word(text),
         };
         let values: Vec<String> = inner.value_texts().map(value).collect();
         let heredocs: Vec<&str> = instruction.heredocs.iter().map(|heredoc| heredoc.body.of(text)).collect();
@@ -255,8 +277,14 @@ fn essence(text: &str) -> (Vec<String>, bool, bool, BTreeMap<&'static str, bool>
     }
     parts.extend(file.problems().iter().map(|problem| format!("{:?}", problem.kind)));
     let crlf = text.matches("\r\n").count();
-    let endings = BTreeMap::from([("crlf", crlf > 0), ("lf", text.matches('\n').count() > crlf)]);
-    (parts, text.starts_with('\u{feff}'), text.ends_with('\n'), endings)
+    let lf = text.matches('\n').count() - crlf;
+    Essence {
+        parts,
+        byte_order_mark: text.starts_with('\u{feff}'),
+        final_newline: text.ends_with('\n'),
+        crlf: crlf > 0,
+        lf: lf > 0,
+    }
 }
 
 /// A shell text with runs of blanks outside of quotes squeezed. A backslash takes the next character along.
@@ -283,7 +311,9 @@ fn squeezed(text: &str) -> String {
         }
         out.push(character);
     }
-    out.replace(" && ", "&&")
+    out.replace("' >", "'>")
+        .replace("\" >", "\">")
+        .replace(" && ", "&&")
         .replace(" &&", "&&")
         .replace("&& ", "&&")
         .replace(" ;", ";")
@@ -311,7 +341,7 @@ fn every_wrong_edit_that_changes_the_meaning_is_rejected() {
         let random =
             random(&fix.after, number as u64 + 1, 150).into_iter().map(|mutant| ("random bytes", mutant));
         for (name, mutant) in named.chain(random) {
-            if mutant == fix.after || essence(&mutant) == meant {
+            if mutant == fix.after || meant.same(&essence(&mutant)) {
                 continue;
             }
             let count = counts.entry(name).or_default();
@@ -327,5 +357,6 @@ fn every_wrong_edit_that_changes_the_meaning_is_rejected() {
     for (name, (seeded, rejected)) in &counts {
         println!("  {name}: {rejected} of {seeded} rejected");
     }
-    assert!(let_through.is_empty(), "{} were let through, such as {}", let_through.len(), let_through[0]);
+    let first = let_through.iter().take(12).cloned().collect::<Vec<_>>().join("\n========\n");
+    assert!(let_through.is_empty(), "{} were let through, such as\n{first}", let_through.len());
 }

@@ -76,6 +76,17 @@ impl Meaning {
         }
     }
 
+    /// The meaning of a LABEL that sets one name to one value, both literal.
+    pub fn label(name: &str, value: &str) -> Self {
+        let pair = (CanonicalWord::literal(name), CanonicalWord::literal(value));
+        Self {
+            keyword: Keyword::Label,
+            flags: Vec::new(),
+            body: MeaningBody::Pairs(vec![pair]),
+            heredocs: Vec::new(),
+        }
+    }
+
     /// The meaning of an instruction given as text, such as `USER node`. For what a fix declares.
     pub fn of_text(text: &str) -> Option<Self> {
         let file = Dockerfile::parse(text);
@@ -86,6 +97,25 @@ impl Meaning {
     }
 }
 
+impl std::fmt::Display for CanonicalWord {
+    /// Such that two words which mean something else look different: a dollar that is no variable has a backslash, and a
+    /// word with blanks has quotes.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let literal = self.variables.is_empty();
+        let text = if literal { self.text.replace('$', "\\$") } else { self.text.clone() };
+        if text.is_empty() || text.contains(char::is_whitespace) {
+            write!(f, "\"{text}\"")?;
+        } else {
+            f.write_str(&text)?;
+        }
+        // Some dollars are variables and some are not: which is which must be said.
+        if !literal && self.text.matches('$').count() != self.variables.len() {
+            write!(f, " (variables: {})", self.variables.join(" "))?;
+        }
+        Ok(())
+    }
+}
+
 impl std::fmt::Display for Meaning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.keyword.as_str())?;
@@ -93,15 +123,15 @@ impl std::fmt::Display for Meaning {
             write!(f, " {flag}")?;
         }
         match &self.body {
-            MeaningBody::Words(words) => words.iter().try_for_each(|word| write!(f, " {}", word.text))?,
+            MeaningBody::Words(words) => words.iter().try_for_each(|word| write!(f, " {word}"))?,
             MeaningBody::Pairs(pairs) => {
-                pairs.iter().try_for_each(|(name, value)| write!(f, " {}={}", name.text, value.text))?;
+                pairs.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))?;
             }
             MeaningBody::Exec(words) => write!(f, " {}", render_words(words))?,
             MeaningBody::Shell(text) | MeaningBody::Raw(text) => write!(f, " {text}")?,
             MeaningBody::Trigger(trigger) => write!(f, " {trigger}")?,
         }
-        self.heredocs.iter().try_for_each(|(_, body)| write!(f, "\n{body}"))
+        self.heredocs.iter().try_for_each(|(opener, body)| write!(f, "\n{opener}\n{body}"))
     }
 }
 

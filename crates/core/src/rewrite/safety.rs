@@ -5,7 +5,7 @@
 
 mod packages;
 
-use crate::model::{BuildModel, Delta, Known, ShellKind};
+use crate::model::{BuildModel, Delta, Known, Meaning, ShellKind};
 use crate::rule::{Safety, Subject, exec_form};
 use crate::shell::Node;
 use crate::syntax::Keyword;
@@ -129,7 +129,7 @@ fn restates_a_maintainer(model: &BuildModel, meaning: &str, all: &[Delta]) -> bo
 
 /// The meaning of the label that says the same as a MAINTAINER.
 pub(crate) fn author_label(author: &str) -> String {
-    format!("LABEL org.opencontainers.image.authors={author}")
+    Meaning::label("org.opencontainers.image.authors", author).to_string()
 }
 
 /// A change of the config that another delta of the list makes, and that is as safe as that one.

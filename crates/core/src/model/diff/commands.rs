@@ -8,11 +8,16 @@ const MAX_CELLS: usize = 1_000_000;
 
 /// The deltas; `None` when the difference has no name.
 pub(super) fn diff(instruction: usize, before: &Script, after: &Script) -> Option<Vec<Delta>> {
-    if !before.is_readable() || !after.is_readable() {
+    if !before.is_readable() || !after.is_readable() || comments(before) != comments(after) {
         return None;
     }
     let (old, new) = (units(before), units(after));
     by_keys(instruction, &old, &new).or_else(|| by_likeness(instruction, &old, &new))
+}
+
+/// The comments in the text: no delta speaks about them, so they may not change beside a command that does.
+fn comments(script: &Script) -> Vec<&str> {
+    script.comments().iter().filter_map(|span| script.text().get(span.clone())).collect()
 }
 
 /// What is between the commands that are the same.
@@ -84,9 +89,11 @@ impl<'a> Flat<'a> {
     }
 
     fn items(&mut self, items: &'a [Item]) {
-        for item in items {
+        let last = items.len().checked_sub(1);
+        for (index, item) in items.iter().enumerate() {
             if let Some(join) = &item.joiner {
                 let operator = match join.kind {
+                    Joiner::Sequence if join.line_break => "line break",
                     Joiner::Sequence => ";",
                     Joiner::And => "&&",
                     Joiner::Or => "||",
@@ -97,6 +104,9 @@ impl<'a> Flat<'a> {
             self.node(&item.node);
             if item.background.is_some() {
                 self.structure("background");
+            }
+            if item.semicolon.is_some() && Some(index) == last {
+                self.structure("semicolon");
             }
         }
     }

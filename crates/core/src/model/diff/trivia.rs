@@ -1,6 +1,7 @@
 //! What stands between the instructions: it may not change.
 
 use super::align::Alignment;
+use crate::model::Meaning;
 use crate::syntax::{Comment, Dockerfile};
 
 /// The differences that no delta describes.
@@ -70,13 +71,41 @@ fn comments(before: &Dockerfile, after: &Dockerfile, alignment: &Alignment) -> V
         if inside(before, matched.before) != inside(after, matched.after) {
             wrong.push(format!("the comments inside instruction {} have changed", matched.before));
         }
+        // Nothing was moved, so as many comments stand above each instruction as before.
+        let above = |file: &Dockerfile, index: usize| file.instructions().get(index).map(|i| i.comments.end);
+        if !moved && above(before, matched.before) != above(after, matched.after) {
+            wrong.push(format!("a comment has changed sides with instruction {}", matched.before));
+        }
         let old = before.comments_glued_to(matched.before);
         let new = after.comments_glued_to(matched.after);
         if !still_glued(old, new) {
             wrong.push(format!("the comments above instruction {} have changed", matched.before));
         }
     }
+    for (removed, added) in replaced(before, after, alignment) {
+        if !still_glued(before.comments_glued_to(removed), after.comments_glued_to(added)) {
+            wrong.push(format!("the comments above instruction {removed} have changed"));
+        }
+    }
     wrong
+}
+
+/// The instructions that gave way to another one in their place, as MAINTAINER does to LABEL: before and after. Where
+/// one was only moved, its comments have gone with it.
+fn replaced(before: &Dockerfile, after: &Dockerfile, alignment: &Alignment) -> Vec<(usize, usize)> {
+    let meaning = |file: &Dockerfile, index: usize| Some(Meaning::of(file, file.instructions().get(index)?));
+    let mut pairs = Vec::new();
+    for added in alignment.added.iter().filter(|added| added.order == 0) {
+        let removed = added.behind.map_or(0, |behind| behind + 1);
+        if !alignment.removed.contains(&removed) {
+            continue;
+        }
+        let came: Vec<_> = alignment.added.iter().filter_map(|added| meaning(after, added.index)).collect();
+        if meaning(before, removed).is_some_and(|meaning| !came.contains(&meaning)) {
+            pairs.push((removed, added.index));
+        }
+    }
+    pairs
 }
 
 /// The comments above an instruction stay directly above it. Others may join them from an instruction that was removed
