@@ -27,9 +27,11 @@ pub(crate) use config::render_words;
 pub use config::{CommandLine, ConfigField, ImageConfig};
 pub use delta::Delta;
 pub use diff::diff;
-pub(crate) use diff::{diff_and_carry, is_addressed};
+pub(crate) use diff::{diff_and_carry, is_addressed, matched};
 pub use files::{CopiedFile, FileView};
-pub(crate) use files::{is_file, lost_files};
+pub(crate) use files::{
+    context_sources, copy_words, directory_of, is_file, lost_files, place_of, same_at_the_end,
+};
 pub use meaning::{Meaning, MeaningBody};
 pub use state::{ShellKind, State, StateField};
 

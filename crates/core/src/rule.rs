@@ -4,9 +4,11 @@
 //! one or two functions. `check` finds; `plan` computes the edits of one finding when somebody asks for them, and may
 //! still refuse. Rules do no I/O and know no image by name: they ask the [`Subject`].
 
+pub(crate) mod dependencies;
 pub(crate) mod exec_form;
 mod finding;
 pub mod installs;
+pub(crate) mod litter;
 mod plan;
 pub(crate) mod process;
 pub(crate) mod root_needs;

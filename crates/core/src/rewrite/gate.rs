@@ -125,7 +125,8 @@ pub(super) fn hold<'a>(
     }
     let mut models = analysis.models.clone();
     models[file] = Arc::clone(&after);
-    observed.extend(super::obligations::context_deltas(analysis, file, &models, &overlay)?);
+    let reorders = findings.iter().any(|finding| finding.rule.rewrite == Some("order"));
+    observed.extend(super::obligations::context_deltas(analysis, file, &models, &overlay, reorders)?);
     let declared: Vec<Delta> = plans.iter().flat_map(|plan| plan.declared.iter().cloned()).collect();
     compare_deltas(&observed, &declared)?;
 

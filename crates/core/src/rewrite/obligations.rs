@@ -1,26 +1,39 @@
 //! What a rewrite owes to the build context: which files steps see, and which are sent at all.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::gate::Rejected;
 use super::group::{Analysis, Overlay};
-use crate::model::{BuildModel, Delta, FileView, is_file, lost_files};
+use crate::model::{
+    BuildModel, CopiedFile, Delta, FileView, Meaning, is_file, lost_files, matched, same_at_the_end,
+};
 use crate::rule::ContextView;
+use crate::rule::dependencies::{Reads, reads};
+use crate::syntax::Keyword;
 
 /// The deltas that only the context shows.
 ///
+/// `reorders` says that a fix moves steps on the strength of what they read. It is then checked here, apart from the
+/// rule, that they do not miss anything.
+///
 /// # Errors
-/// [`Rejected`] when a file that a COPY or ADD of any Dockerfile of the group names would no longer be sent (H128,
-/// H133).
+/// [`Rejected`] when a file that a COPY, ADD or bind mount of any Dockerfile of the group names would no longer be sent
+/// (H128, H133), and when a step that has lost files may read them.
 pub(super) fn context_deltas(
     analysis: &Analysis<'_>,
     file: usize,
     models: &[Arc<BuildModel>],
     overlay: &Overlay<'_>,
+    reorders: bool,
 ) -> Result<Vec<Delta>, Rejected> {
     let view = analysis.view(file);
     if !view.is_known() {
-        return Ok(Vec::new());
+        return if reorders {
+            rejected("steps are moved, and the build context is not known")
+        } else {
+            Ok(Vec::new())
+        };
     }
     let mut deltas = Vec::new();
     let before = &analysis.models[file];
@@ -36,19 +49,119 @@ pub(super) fn context_deltas(
             named_files_stay(analysis.view(index), &sibling_view, model)?;
         }
     }
-    let copies_changed = before.file().text() != models[file].file().text();
-    if copies_changed {
+    if reorders || places(before) != places(&models[file]) {
         // What the ignore file takes away is told by `ContextFilesLost`; here both sides see the same context.
         let files = FileView::new(after_view);
-        deltas.extend(lost_files(before, &models[file], &files));
+        let lost = lost_files(before, &models[file], &files);
+        if reorders {
+            nothing_is_missed(after_view, &files, before, &models[file], &lost)?;
+        }
+        deltas.extend(lost);
     }
     Ok(deltas)
+}
+
+fn rejected<T>(reason: impl Into<String>) -> Result<T, Rejected> {
+    Err(Rejected { reason: reason.into() })
+}
+
+/// Everything that says which files are where at which step: two files with the same show the same files to their RUNs.
+fn places(model: &BuildModel) -> Vec<(&'static str, &str, Vec<&str>)> {
+    let place = |instruction: &'_ crate::syntax::Instruction| match instruction.keyword {
+        Keyword::Copy | Keyword::Add => Some("COPY"),
+        Keyword::Run => Some("RUN"),
+        Keyword::From | Keyword::Workdir | Keyword::Env | Keyword::Arg => Some(instruction.keyword.as_str()),
+        _ => None,
+    };
+    let instructions = model.file().instructions().iter();
+    instructions
+        .filter_map(|instruction| {
+            let name = place(instruction)?;
+            if name == "RUN" {
+                return Some((name, "", Vec::new()));
+            }
+            let flags = instruction.flags.iter().map(|flag| flag.text.as_str()).collect();
+            Some((name, instruction.arguments_text(), flags))
+        })
+        .collect()
+}
+
+/// Steps have been moved: no copy has passed another, every stage ends with the same files, and a RUN that sees fewer
+/// than before reads none of those that it lost. What cannot be computed does not pass.
+fn nothing_is_missed(
+    context: &ContextView<'_>,
+    files: &FileView,
+    before: &BuildModel,
+    after: &BuildModel,
+    lost: &[Delta],
+) -> Result<(), Rejected> {
+    let mut new = copies(after).into_iter();
+    if !copies(before).into_iter().all(|copy| new.any(|other| other == copy)) {
+        return rejected("a COPY or ADD has passed another");
+    }
+    // That the ends are known means that every copy is, and so what each RUN sees.
+    match same_at_the_end(before, after, files) {
+        Some(true) => {}
+        Some(false) => return rejected("a stage ends with other files"),
+        None => return rejected("it is not known with which files a stage ends"),
+    }
+    let Some(pairs) = matched(before, after) else { return rejected("too much has changed to compare") };
+    for pair in pairs {
+        if !lost.iter().any(|delta| delta.instruction() == Some(pair.before)) {
+            continue;
+        }
+        let views = (files.visible(before, pair.before), files.visible(after, pair.after));
+        let (Some(had), Some(has)) = views else {
+            return rejected(format!("it is not known which files instruction {} sees", pair.before));
+        };
+        let locate = |path: &str| {
+            let found = had.iter().find(|file| file.target == path);
+            found.map(|file| file.path.clone())
+        };
+        let needed = match reads(context, before, pair.before, &locate) {
+            Reads::Nothing => continue,
+            Reads::Install(install) => install.files,
+            Reads::Anything => return rejected(format!("instruction {} may read any file", pair.before)),
+        };
+        match needed {
+            Ok(needed) => needed_are_there(&needed, &had, &has)?,
+            Err(refusal) => return rejected(format!("what an install reads is not known: {refusal}")),
+        }
+    }
+    Ok(())
+}
+
+/// What the copies of a file mean, in order, with the number of their stage.
+fn copies(model: &BuildModel) -> Vec<(usize, Meaning)> {
+    let instructions = model.file().instructions().iter().enumerate();
+    let copies = instructions.filter(|(_, i)| matches!(i.keyword, Keyword::Copy | Keyword::Add));
+    copies.filter_map(|(index, _)| Some((model.stage_of(index)?.index, model.meaning(index)?))).collect()
+}
+
+/// Each file that an installation reads, or each file below a directory that it reads, is where it was.
+fn needed_are_there(
+    needed: &[String],
+    saw: &BTreeSet<CopiedFile>,
+    sees: &BTreeSet<CopiedFile>,
+) -> Result<(), Rejected> {
+    for path in needed {
+        let below = format!("{path}/");
+        let wanted = |file: &&CopiedFile| file.path == *path || file.path.starts_with(&below);
+        let mut had = saw.iter().filter(wanted).peekable();
+        if had.peek().is_none() {
+            return rejected(format!("{path}, which an install reads, was not there before"));
+        }
+        if let Some(file) = had.find(|file| !sees.contains(*file)) {
+            return rejected(format!("{}, which an install reads, is not there any more", file.path));
+        }
+    }
+    Ok(())
 }
 
 /// The files that are not sent any more.
 fn files_lost(before: &ContextView<'_>, after: &ContextView<'_>) -> Option<Delta> {
     let (before, after) = (before.sent()?, after.sent()?);
-    let kept: std::collections::BTreeSet<&str> = after.iter().map(|found| found.path.as_str()).collect();
+    let kept: BTreeSet<&str> = after.iter().map(|found| found.path.as_str()).collect();
     let lost = before.iter().filter(|found| is_file(found) && !kept.contains(found.path.as_str()));
     let (count, bytes) = lost.fold((0, 0), |(count, bytes), found| (count + 1, bytes + found.entry.size));
     (count > 0).then_some(Delta::ContextFilesLost { count, bytes })
@@ -67,4 +180,85 @@ fn named_files_stay(
         return Err(Rejected { reason });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::MemoryFiles;
+
+    const BEFORE: &str = "FROM node:20\nWORKDIR /app\nCOPY . .\nRUN npm ci\nRUN npm run build\n";
+
+    /// What the check says about a move from `before` to `after`, whatever a rule would have said.
+    fn held(files: &[(&str, &str)], before: &str, after: &str) -> Result<(), String> {
+        let files = MemoryFiles::new(files.iter().copied());
+        let view = ContextView::new(&files, Some("Dockerfile".to_owned()));
+        let (before, after) = (BuildModel::of(before), BuildModel::of(after));
+        let seen = FileView::new(&view);
+        let lost = lost_files(&before, &after, &seen);
+        nothing_is_missed(&view, &seen, &before, &after, &lost).map_err(|rejected| rejected.reason)
+    }
+
+    const SHOP: &[(&str, &str)] = &[
+        ("package.json", "{}"),
+        ("package-lock.json", r#"{"lockfileVersion": 3}"#),
+        ("a.js", ""),
+        ("Dockerfile", ""),
+    ];
+
+    #[test]
+    fn a_move_that_loses_nothing_passes() {
+        let after = "FROM node:20\nWORKDIR /app\nCOPY package.json package-lock.json ./\nRUN npm ci\nCOPY . .\nRUN npm run build\n";
+        assert_eq!(held(SHOP, BEFORE, after), Ok(()));
+    }
+
+    #[test]
+    fn what_a_wrong_rule_could_do_does_not_pass() {
+        for (after, reason) in [
+            // A manifest is forgotten.
+            (
+                "WORKDIR /app\nCOPY package.json ./\nRUN npm ci\nCOPY . .\nRUN npm run build",
+                "package-lock.json",
+            ),
+            // It goes elsewhere.
+            (
+                "WORKDIR /app\nCOPY package.json package-lock.json /\nRUN npm ci\nCOPY . .\nRUN npm run build",
+                "other files",
+            ),
+            // The source comes too late for the build.
+            (
+                "WORKDIR /app\nCOPY package.json package-lock.json ./\nRUN npm ci\nRUN npm run build\nCOPY . .",
+                "may read any file",
+            ),
+            // The source does not come at all, or to another place.
+            (
+                "WORKDIR /app\nCOPY package.json package-lock.json ./\nRUN npm ci\nRUN npm run build",
+                "has passed another",
+            ),
+            (
+                "WORKDIR /app\nCOPY package.json package-lock.json ./\nRUN npm ci\nWORKDIR /b\nCOPY . .\nRUN npm run build",
+                "other files",
+            ),
+        ] {
+            let result = held(SHOP, BEFORE, &format!("FROM node:20\n{after}\n"));
+            assert!(result.as_ref().is_err_and(|got| got.contains(reason)), "{after}: {result:?}");
+        }
+    }
+
+    #[test]
+    fn an_install_that_is_not_understood_does_not_pass() {
+        let workspace = [("package.json", r#"{"workspaces": ["a"]}"#), SHOP[1], SHOP[2]];
+        let after = "FROM node:20\nWORKDIR /app\nCOPY package.json package-lock.json ./\nRUN npm ci\nCOPY . .\nRUN npm run build\n";
+        assert!(held(&workspace, BEFORE, after).is_err_and(|reason| reason.contains("H044")));
+    }
+
+    #[test]
+    fn copies_do_not_pass_each_other_and_unknown_ones_stop_everything() {
+        let before = "FROM node:20\nWORKDIR /app\nCOPY . .\nCOPY --from=nginx /etc /app\nRUN npm ci\n";
+        let after = "FROM node:20\nWORKDIR /app\nCOPY --from=nginx /etc /app\nCOPY package.json package-lock.json ./\nRUN npm ci\nCOPY . .\n";
+        assert!(held(SHOP, before, after).is_err_and(|reason| reason.contains("passed another")));
+        let before = "FROM node:20\nARG X\nWORKDIR /app\nCOPY $X /x\nCOPY . .\nRUN npm ci\n";
+        let after = "FROM node:20\nARG X\nWORKDIR /app\nCOPY $X /x\nCOPY package.json package-lock.json ./\nRUN npm ci\nCOPY . .\n";
+        assert!(held(SHOP, before, after).is_err_and(|reason| reason.contains("not known")));
+    }
 }
