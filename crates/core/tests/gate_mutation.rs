@@ -216,6 +216,7 @@ fn random(text: &str, seed: u64, count: usize) -> Vec<String> {
         .collect()
 }
 
+#[allow(clippy::struct_excessive_bools)] // Independent properties of a text.
 struct Essence {
     parts: Vec<String>,
     byte_order_mark: bool,

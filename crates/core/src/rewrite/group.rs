@@ -271,6 +271,8 @@ impl<'a> Analysis<'a> {
         report.problems = self.problems(file).to_vec();
         if let Some(reason) = crate::rule::skipped(&subject) {
             report.skipped = Some(reason);
+            // What a template looks like to BuildKit says nothing about what is made from it.
+            report.problems.clear();
             return report;
         }
         let suppressions = Suppressions::of(subject.file());

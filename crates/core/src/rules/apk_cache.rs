@@ -184,7 +184,9 @@ impl Fix {
                 return Err(Refusal::hazard("H104", "rm without -f fails when there is no index to remove"));
             }
         }
-        lacking.iter().for_each(|command| self.add_flag(run, command));
+        for command in lacking {
+            self.add_flag(run, command);
+        }
         Ok(())
     }
 

@@ -150,10 +150,8 @@ pub(crate) fn index_use_behind(model: &BuildModel, instruction: usize) -> IndexU
             for started in started(&run.text.script) {
                 match ApkCommand::of(started) {
                     Some(command) if command.verb_text == "update" => break 'steps,
-                    Some(command) if command.lacks_flag() => {
-                        if adds.last() != Some(&step.instruction) {
-                            adds.push(step.instruction);
-                        }
+                    Some(command) if command.lacks_flag() && adds.last() != Some(&step.instruction) => {
+                        adds.push(step.instruction);
                     }
                     Some(command) if matches!(command.verb_text, "add" | "upgrade" | "del" | "cache") => {}
                     Some(_) => return IndexUse::Other,

@@ -83,7 +83,7 @@ pub(crate) fn has_mount_over(instruction: &Instruction, matches: impl Fn(&str) -
                     .map(|(_, value)| value.trim_matches('"'))
             };
             let keeps_out = matches!(value(&["type"]), Some("cache" | "tmpfs"));
-            keeps_out && value(&["target", "dst", "destination"]).is_some_and(|target| matches(target))
+            keeps_out && value(&["target", "dst", "destination"]).is_some_and(&matches)
         },
     )
 }

@@ -132,7 +132,10 @@ fn is_unseen(started: &Started<'_>) -> bool {
     let mut words = started.words();
     let Some(program) = words.next() else { return false };
     let is_system = ["/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/"].iter().any(|dir| program.starts_with(dir));
-    if program.starts_with('$') || program.contains('/') && !is_system || program.ends_with(".sh") {
+    if program.starts_with('$')
+        || program.contains('/') && !is_system
+        || program.strip_suffix(".sh").is_some()
+    {
         return true;
     }
     matches!(program, "." | "source") || Knowledge::builtin().is_shell(program)

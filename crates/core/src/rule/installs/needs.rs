@@ -88,7 +88,7 @@ impl<'a> Surroundings<'a> {
             let here = step.instruction == run.index;
             match model.shell_text(step.instruction).filter(|text| text.script.is_readable()) {
                 Some(text) => {
-                    self.read(&text.script, step.instruction, run.index, if here { command } else { 0 })
+                    self.read(&text.script, step.instruction, run.index, if here { command } else { 0 });
                 }
                 None if step.instruction > run.index => self.unread.push(instruction.arguments_text()),
                 None => {}
@@ -128,8 +128,8 @@ impl<'a> Surroundings<'a> {
                 "aptitude" | "apt-fast" | "nala" | "install_packages" | "apt-install"
             ) {
                 let names = started.words().skip(1).filter(|word| !word.starts_with('-')).map(package_name);
-                let named = if behind { &mut self.named } else { &mut self.named_before };
-                named.extend(names);
+                let list = if behind { &mut self.named } else { &mut self.named_before };
+                list.extend(names);
             }
             if behind {
                 self.behind.push(started);
@@ -148,7 +148,7 @@ impl<'a> Surroundings<'a> {
     pub(crate) fn missed(&self, installs: &[Install<'a>]) -> Option<Refusal> {
         let installed: BTreeSet<&str> = installs
             .iter()
-            .flat_map(|install| install.packages())
+            .flat_map(super::Install::packages)
             .map(|word| package_name(text_of(word)))
             .collect();
         if let Some(need) = self.manager.needs.iter().find(|need| self.is_missed(need, &installed)) {
@@ -190,7 +190,7 @@ impl<'a> Surroundings<'a> {
 
     /// A program that a later step runs, and that neither a step nor the base brings by name.
     fn unnamed_program(&self) -> Option<&str> {
-        let runs = self.behind.iter().map(|started| started.program());
+        let runs = self.behind.iter().map(super::Started::program);
         let unread = self.unread.iter().flat_map(|text| {
             self.manager.programs.keys().map(String::as_str).filter(|program| has_word(text, program))
         });

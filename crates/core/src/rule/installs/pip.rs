@@ -59,10 +59,11 @@ impl PipAge {
 
     fn follow_stage(&mut self, model: &BuildModel, stage: &Stage) {
         for (index, instruction) in model.stage_instructions(stage).take(MOST_STEPS) {
-            if instruction.keyword == Keyword::Run && mentions(model, instruction, &NEEDLES) {
-                if let Some(run) = ShellRun::at(model, index) {
-                    started(&run.text.script).for_each(|started| self.follow(&started));
-                }
+            if instruction.keyword == Keyword::Run
+                && mentions(model, instruction, &NEEDLES)
+                && let Some(run) = ShellRun::at(model, index)
+            {
+                started(&run.text.script).for_each(|started| self.follow(&started));
             }
         }
     }
@@ -103,14 +104,14 @@ impl PipAge {
                     self.now = self.packaged;
                 }
                 // Packages that only releases from before 6.0 have.
-                if words.iter().any(|word| *word == "python-distribute") {
+                if words.contains(&"python-distribute") {
                     (self.packaged, self.now) = (Pip::Old, Pip::Old);
                 }
             }
             return;
         };
         let mut packages = install.packages().map(super::text_of);
-        if let Some(package) = packages.find(|package| names_pip(&package)) {
+        if let Some(package) = packages.find(|package| names_pip(package)) {
             let upgrades = ["-U", "--upgrade", "-I", "--ignore-installed", "--force-reinstall"]
                 .iter()
                 .any(|flag| install.read.has_flag(flag));
