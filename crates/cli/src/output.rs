@@ -74,6 +74,8 @@ pub(crate) struct Tally {
     pub(crate) changed: usize,
     /// Files that were not looked at because they are templates or generated.
     pub(crate) skipped: usize,
+    /// Those of them that the user named: somebody expected something of them.
+    pub(crate) skipped_by_name: usize,
     /// Files that could not be processed.
     pub(crate) unprocessed: usize,
 }
@@ -88,6 +90,7 @@ impl Tally {
         self.fixed += other.fixed;
         self.changed += other.changed;
         self.skipped += other.skipped;
+        self.skipped_by_name += other.skipped_by_name;
         self.unprocessed += other.unprocessed;
     }
 

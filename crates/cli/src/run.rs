@@ -40,6 +40,8 @@ pub(crate) struct Run {
     /// What the images end with that Dockerfiles of the repository build.
     images: Arc<Images>,
     files: usize,
+    /// Which of the Dockerfiles the user named, rather than a folder above them.
+    named: HashSet<usize>,
     /// Named or walked things that cannot be processed, one message each.
     pub(crate) problems: Vec<String>,
     /// Things worth saying that keep nothing from being processed.
@@ -77,6 +79,10 @@ impl Run {
             warnings.push(format!("no Dockerfile found in {}", named.join(", ")));
         }
         let files = found.dockerfiles.len();
+        let plain = |path: &Path| path.strip_prefix(".").unwrap_or(path).to_owned();
+        let given: HashSet<PathBuf> = paths.iter().map(|path| plain(path)).collect();
+        let named = found.dockerfiles.iter().enumerate().filter(|(_, path)| given.contains(&plain(path)));
+        let named = named.map(|(index, _)| index).collect();
         let others = neighbours::find(paths, &found.dockerfiles, &contexts, &request);
         let images = neighbours::images(&configured, &found.dockerfiles, &contexts, &others);
         let inputs = found.dockerfiles.into_iter().zip(configured).enumerate();
@@ -86,7 +92,7 @@ impl Run {
         });
         let mut units = units(inputs);
         add_seen(&mut units, others);
-        Ok(Self { units, images: Arc::new(images), files, problems, warnings })
+        Ok(Self { units, images: Arc::new(images), files, named, problems, warnings })
     }
 
     /// How many Dockerfiles there are.
@@ -128,6 +134,9 @@ impl Run {
             };
             for outcome in outcomes.into_iter().flatten() {
                 tally.add(&outcome.tally);
+                if self.named.contains(&outcome.index) {
+                    tally.skipped_by_name += outcome.tally.skipped;
+                }
                 waiting.insert(outcome.index, outcome);
             }
             while let Some(outcome) = waiting.remove(&next) {
@@ -193,7 +202,7 @@ pub(crate) fn exit_of(tally: &Tally, fail_on: FailOn) -> Exit {
     use dockmend_core::rule::Severity;
     let counts =
         [(Severity::Error, tally.errors), (Severity::Warning, tally.warnings), (Severity::Hint, tally.hints)];
-    if tally.unprocessed > 0 {
+    if tally.unprocessed + tally.skipped_by_name > 0 {
         Exit::Unprocessed
     } else if counts.iter().any(|(severity, count)| *count > 0 && fail_on.includes(*severity)) {
         Exit::Findings

@@ -42,7 +42,7 @@ pub(crate) fn diff_and_carry(
 ) -> (Vec<Delta>, Vec<usize>) {
     let alignment = align::align(before, after);
     let deltas = differences(before, after, alignment.as_ref());
-    (deltas, carry(&alignment.unwrap_or_default().matches, after, numbers))
+    (deltas, carry(&alignment.unwrap_or_default(), before, after, numbers))
 }
 
 fn differences(before: &BuildModel, after: &BuildModel, alignment: Option<&Alignment>) -> Vec<Delta> {
@@ -61,20 +61,42 @@ pub(crate) fn matched(before: &BuildModel, after: &BuildModel) -> Option<Vec<Mat
     align::align(before, after).map(|alignment| alignment.matches)
 }
 
-/// Carries a number for each instruction over an edit. A new instruction gets one that no other has.
-fn carry(matches: &[Match], after: &BuildModel, numbers: &[usize]) -> Vec<usize> {
-    let mut next = numbers.iter().max().map_or(0, |max| max + 1).max(1 << 32);
+/// Numbers above this are those of instructions that a fix has brought; no file has so many of its own.
+const FIRST_NEW: usize = 1 << 30;
+
+/// Carries a number for each instruction over an edit. One that was moved keeps its number, and a new one gets one that
+/// no other has.
+fn carry(alignment: &Alignment, before: &BuildModel, after: &BuildModel, numbers: &[usize]) -> Vec<usize> {
+    let mut pairs: Vec<(usize, usize)> =
+        alignment.matches.iter().map(|pair| (pair.before, pair.after)).collect();
+    pairs.extend(moved(alignment, before, after));
     let mut carried = vec![None; after.file().instructions().len()];
-    for pair in matches {
-        if let (Some(slot), Some(number)) = (carried.get_mut(pair.after), numbers.get(pair.before)) {
+    for (old, new) in pairs {
+        if let (Some(slot), Some(number)) = (carried.get_mut(new), numbers.get(old)) {
             *slot = Some(*number);
         }
     }
+    let mut next = numbers.iter().max().map_or(0, |max| max + 1).max(FIRST_NEW);
     let mut fresh = || {
         next += 1;
         next
     };
     carried.into_iter().map(|number| number.unwrap_or_else(&mut fresh)).collect()
+}
+
+/// The instructions that stand elsewhere: before and after.
+fn moved(alignment: &Alignment, before: &BuildModel, after: &BuildModel) -> Vec<(usize, usize)> {
+    if alignment.added.is_empty() || alignment.removed.is_empty() {
+        return Vec::new();
+    }
+    let mut left: BTreeMap<Meaning, Vec<usize>> = BTreeMap::new();
+    for index in alignment.removed.iter().rev() {
+        if let Some(meaning) = before.meaning(*index) {
+            left.entry(meaning).or_default().push(*index);
+        }
+    }
+    let mut origin = |index: usize| left.get_mut(&after.meaning(index)?)?.pop();
+    alignment.added.iter().filter_map(|added| Some((origin(added.index)?, added.index))).collect()
 }
 
 struct Differ<'a> {
