@@ -60,14 +60,14 @@ fn the_node_project_is_mended() {
         ],
     );
     let order = "WORKDIR /app\n\n# git: one dependency comes from a repository\nRUN apt-get update && apt-get install git\n\n\
-                 COPY package.json package-lock.json /app/\nRUN npm ci\nADD . /app\n\nEXPOSE 3000\n";
+                 COPY package.json package-lock.json /app/\nRUN npm ci\nADD . /app\n\nARG THEME=plain\n";
     assert!(rewrite.text().contains(order), "{}", rewrite.text());
     let ignore = ignore_text(&rewrite);
     for pattern in ["\n.git\n", "\n**/node_modules\n", "\n**/.env\n"] {
         assert!(ignore.contains(pattern), "{pattern:?} in\n{ignore}");
     }
     let titles = titles(&rewrite);
-    assert!(titles.contains(&"install before copying source: an edit re-runs 1 step, not 3"), "{titles:?}");
+    assert!(titles.contains(&"install before copying source: an edit re-runs 2 steps, not 4"), "{titles:?}");
     assert!(
         titles.iter().any(|title| title.starts_with("create .dockerignore: context 10 MB -> ")),
         "{titles:?}"
