@@ -297,8 +297,8 @@ impl<'a> Analysis<'a> {
 }
 
 fn views<'a>(context: &'a dyn ContextFiles, sources: &Sources) -> Rc<Vec<ContextView<'a>>> {
-    let paths = sources.context_paths.iter();
-    Rc::new(paths.map(|path| ContextView::new(context, path.clone())).collect())
+    let first = ContextView::new(context, None);
+    Rc::new(sources.context_paths.iter().map(|path| first.beside(path.clone())).collect())
 }
 
 pub(super) fn model(engine: &Engine, text: &Arc<str>, targets: &[String], images: &Images) -> BuildModel {

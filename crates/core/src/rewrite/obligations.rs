@@ -45,7 +45,7 @@ pub(super) fn context_deltas(
         deltas.extend(files_lost(view, after_view));
         for (index, model) in models.iter().enumerate() {
             let dockerfile = analysis.view(index).dockerfile().map(str::to_owned);
-            let sibling_view = ContextView::new(overlay, dockerfile);
+            let sibling_view = after_view.beside(dockerfile);
             named_files_stay(analysis.view(index), &sibling_view, model)?;
         }
     }

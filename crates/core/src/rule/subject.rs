@@ -1,6 +1,8 @@
 //! What a rule may look at.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::config::Settings;
@@ -23,38 +25,77 @@ pub struct Sibling<'a> {
     pub model: &'a BuildModel,
 }
 
-/// The build context as a rule sees it. Everything is read when it is first asked for.
+/// The build context as a rule sees it. Everything is read when it is first asked for, and once for all Dockerfiles that
+/// share the context.
 pub struct ContextView<'a> {
-    files: &'a dyn ContextFiles,
+    shared: Rc<Shared<'a>>,
     /// The Dockerfile's path in the context, when it lies in it.
     dockerfile: Option<String>,
-    ignore: OnceCell<Option<(String, DockerIgnore)>>,
+    ignore: OnceCell<Option<Rc<IgnoreFile>>>,
+}
+
+/// What all Dockerfiles of a context see alike.
+struct Shared<'a> {
+    files: &'a dyn ContextFiles,
     listing: OnceCell<Option<Arc<Vec<Found>>>>,
-    sent: OnceCell<Option<Arc<Vec<Found>>>>,
     projects: OnceCell<Option<Vec<Project>>>,
+    /// The ignore files that were asked for, by their paths.
+    ignores: RefCell<BTreeMap<String, Option<Rc<IgnoreFile>>>>,
+}
+
+/// An ignore file, and what it leaves of the context.
+struct IgnoreFile {
+    named: (String, DockerIgnore),
+    sent: OnceCell<Option<Arc<Vec<Found>>>>,
+}
+
+impl Shared<'_> {
+    fn ignore(&self, path: &str) -> Option<Rc<IgnoreFile>> {
+        if let Some(known) = self.ignores.borrow().get(path) {
+            return known.clone();
+        }
+        let read = match self.files.read(path) {
+            Answer::Present(bytes) => {
+                let rules = DockerIgnore::parse(&String::from_utf8_lossy(&bytes));
+                Some(Rc::new(IgnoreFile { named: (path.to_owned(), rules), sent: OnceCell::new() }))
+            }
+            _ => None,
+        };
+        self.ignores.borrow_mut().insert(path.to_owned(), read.clone());
+        read
+    }
+
+    fn list(&self, ignore: Option<&DockerIgnore>) -> Option<Arc<Vec<Found>>> {
+        walk(self.files, ignore, MAX_LISTED).present().map(Arc::new)
+    }
 }
 
 impl<'a> ContextView<'a> {
     /// A view of `files` for the Dockerfile at `dockerfile`, a path in the context.
     pub fn new(files: &'a dyn ContextFiles, dockerfile: Option<String>) -> Self {
-        Self {
+        let shared = Shared {
             files,
-            dockerfile,
-            ignore: OnceCell::new(),
             listing: OnceCell::new(),
-            sent: OnceCell::new(),
             projects: OnceCell::new(),
-        }
+            ignores: RefCell::new(BTreeMap::new()),
+        };
+        Self { shared: Rc::new(shared), dockerfile, ignore: OnceCell::new() }
+    }
+
+    /// The view of another Dockerfile of the same context. What one of them has read, the other need not read.
+    #[must_use]
+    pub fn beside(&self, dockerfile: Option<String>) -> Self {
+        Self { shared: Rc::clone(&self.shared), dockerfile, ignore: OnceCell::new() }
     }
 
     /// The files themselves.
     pub fn files(&self) -> &'a dyn ContextFiles {
-        self.files
+        self.shared.files
     }
 
     /// Whether anything is known of the context. Without it, rules that need one are silent: unknown is not absent.
     pub fn is_known(&self) -> bool {
-        !self.files.entry("").is_unknown()
+        !self.shared.files.entry("").is_unknown()
     }
 
     /// The Dockerfile's path in the context, when it lies in it.
@@ -62,35 +103,35 @@ impl<'a> ContextView<'a> {
         self.dockerfile.as_deref()
     }
 
-    /// The ignore file that the builder takes for this Dockerfile, and its path (H131); `None` when there is none.
-    pub fn ignore(&self) -> Option<&(String, DockerIgnore)> {
+    fn ignore_file(&self) -> Option<&IgnoreFile> {
         let read = || {
             let candidates = ignore_file_for(self.dockerfile.as_deref().unwrap_or("Dockerfile"));
-            candidates.into_iter().find_map(|path| match self.files.read(path.as_ref()) {
-                Answer::Present(bytes) => Some((path, DockerIgnore::parse(&String::from_utf8_lossy(&bytes)))),
-                _ => None,
-            })
+            candidates.into_iter().find_map(|path| self.shared.ignore(path.as_ref()))
         };
-        self.ignore.get_or_init(read).as_ref()
+        self.ignore.get_or_init(read).as_deref()
+    }
+
+    /// The ignore file that the builder takes for this Dockerfile, and its path (H131); `None` when there is none.
+    pub fn ignore(&self) -> Option<&(String, DockerIgnore)> {
+        self.ignore_file().map(|file| &file.named)
     }
 
     /// Every file and directory of the context, whatever is ignored; `None` when it is not known or too large.
     pub fn listing(&self) -> Option<&Arc<Vec<Found>>> {
-        self.listing.get_or_init(|| walk(self.files, None, MAX_LISTED).present().map(Arc::new)).as_ref()
+        self.shared.listing.get_or_init(|| self.shared.list(None)).as_ref()
     }
 
     /// What the builder is sent: everything that is not ignored; `None` when it is not known or too large.
     pub fn sent(&self) -> Option<&Arc<Vec<Found>>> {
-        let read = || {
-            let ignore = self.ignore().map(|(_, ignore)| ignore);
-            walk(self.files, ignore, MAX_LISTED).present().map(Arc::new)
-        };
-        self.sent.get_or_init(read).as_ref()
+        match self.ignore_file() {
+            Some(file) => file.sent.get_or_init(|| self.shared.list(Some(&file.named.1))).as_ref(),
+            None => self.listing(),
+        }
     }
 
     /// The projects found in the context; `None` when it is not known.
     pub fn projects(&self) -> Option<&[Project]> {
-        self.projects.get_or_init(|| detect(self.files).present()).as_deref()
+        self.shared.projects.get_or_init(|| detect(self.shared.files).present()).as_deref()
     }
 }
 

@@ -97,6 +97,9 @@ fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         return;
     };
     let litter = litter::find(listing, files);
+    if litter.is_empty() {
+        return;
+    }
     match choose(subject, listing, &litter) {
         Ok(choice) => report(subject, findings, &takes, &choice.litter, None),
         Err(refusal) => report(subject, findings, &takes, &litter, Some(refusal)),
