@@ -137,8 +137,8 @@ impl Differ<'_> {
             return;
         }
         let instruction = matched.before;
-        let old_meaning = Meaning::of(self.before.file(), old);
-        let new_meaning = Meaning::of(self.after.file(), new);
+        let meanings = (self.before.known_meaning(matched.before), self.after.known_meaning(matched.after));
+        let (Some(old_meaning), Some(new_meaning)) = meanings else { return };
         if old_meaning == new_meaning {
             self.deltas.push(Delta::LayoutChanged { instruction });
             return;
@@ -154,7 +154,7 @@ impl Differ<'_> {
         if old_meaning.heredocs != new_meaning.heredocs {
             self.unexplained(format!("the heredocs of instruction {instruction} have changed"));
         }
-        self.body(instruction, matched, &old_meaning, &new_meaning);
+        self.body(instruction, matched, old_meaning, new_meaning);
     }
 
     fn flags(&mut self, instruction: usize, old: &[String], new: &[String]) {
