@@ -14,7 +14,7 @@ mod files;
 mod meaning;
 mod state;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use crate::knowledge::{ImageFacts, Knowledge};
@@ -163,6 +163,10 @@ pub struct BuildModel {
     places: Vec<Option<(usize, usize)>>,
     /// The shell text of each instruction, parsed when asked for.
     shell_texts: Vec<OnceLock<Option<Arc<ShellText>>>>,
+    /// The meaning of each instruction, made when asked for.
+    meanings: Vec<OnceLock<Meaning>>,
+    /// Shell texts that another model has parsed.
+    known_scripts: HashMap<Arc<str>, Script>,
     /// The images of the repository that its stages start from.
     images: BTreeMap<String, BuiltImage>,
 }
@@ -216,7 +220,9 @@ impl BuildModel {
             Some((reference.clone(), inputs.built_here?.get(reference)?.clone()))
         };
         let images = stages.iter().filter_map(image).collect();
-        Self { file, stages, names, places, shell_texts, images }
+        let meanings = file.instructions().iter().map(|_| OnceLock::new()).collect();
+        let known_scripts = HashMap::new();
+        Self { file, stages, names, places, shell_texts, meanings, known_scripts, images }
     }
 
     /// The model of another text of the same file, by the same knowledge. No stage counts as a target, so `shipped` may
@@ -281,7 +287,26 @@ impl BuildModel {
         if step.state.shell_kind() == ShellKind::Windows {
             return None;
         }
-        meaning::shell_text(&self.file, instruction)
+        meaning::shell_text(&self.file, instruction, |text| self.script(text))
+    }
+
+    /// A shell text, parsed unless the model that this one comes from has parsed it.
+    fn script(&self, text: &str) -> Script {
+        self.known_scripts.get(text).cloned().unwrap_or_else(|| Script::parse(text))
+    }
+
+    /// Takes over the shell texts that `before` has parsed. Most of them stand in an edited file as they stood before.
+    pub(crate) fn with_scripts_of(mut self, before: &Self) -> Self {
+        let parsed = before.shell_texts.iter().filter_map(|cell| cell.get()?.as_ref());
+        self.known_scripts = parsed.map(|text| (text.script.shared_text(), text.script.clone())).collect();
+        self
+    }
+
+    /// Forgets what was parsed or made only because somebody asked, to free its memory. It is made again when asked for.
+    pub(crate) fn forget(&mut self) {
+        self.known_scripts = HashMap::new();
+        self.shell_texts.iter_mut().for_each(|cell| drop(cell.take()));
+        self.meanings.iter_mut().for_each(|cell| drop(cell.take()));
     }
 
     /// Where the `--from` of a COPY points to, when it has one that is known.
@@ -318,6 +343,16 @@ impl BuildModel {
 
     /// What an instruction means, apart from how it is laid out.
     pub fn meaning(&self, instruction: usize) -> Option<Meaning> {
-        Some(Meaning::of(&self.file, self.instruction(instruction)?))
+        self.known_meaning(instruction).cloned()
+    }
+
+    /// [`BuildModel::meaning`], made once.
+    pub(crate) fn known_meaning(&self, instruction: usize) -> Option<&Meaning> {
+        let read = self.instruction(instruction)?;
+        let cell = self.meanings.get(instruction)?;
+        Some(cell.get_or_init(|| match self.shell_text(instruction) {
+            Some(text) => Meaning::with_script(&self.file, read, &text.script),
+            None => Meaning::of(&self.file, read),
+        }))
     }
 }

@@ -186,8 +186,14 @@ impl Engine {
 
     /// Finds what is wrong in every file of the group, without planning a fix. Sorted by position.
     pub fn check(&self, group: &ContextGroup<'_>) -> Vec<FileReport> {
-        let analysis = Analysis::new(self, group);
-        (0..group.files.len()).map(|file| analysis.report(file).clone()).collect()
+        let mut analysis = Analysis::new(self, group);
+        let report = |file| {
+            let report = analysis.take_report(file);
+            // A group may hold thousands of files.
+            analysis.forget(file);
+            report
+        };
+        (0..group.files.len()).map(report).collect()
     }
 
     /// Computes the fix of a finding and shows it to the gate.

@@ -67,12 +67,12 @@ pub enum Trouble {
     },
 }
 
-/// A shell text and what it says.
+/// A shell text and what it says. A clone shares everything.
 #[derive(Clone, Debug)]
 pub struct Script {
     source: Source,
-    items: Vec<Item>,
-    comments: Vec<Span>,
+    items: Arc<[Item]>,
+    comments: Arc<[Span]>,
     trouble: Option<Trouble>,
 }
 
@@ -90,11 +90,13 @@ impl Script {
     pub fn parse(text: &str) -> Script {
         let source = Source(Arc::from(text));
         match read(&source, text) {
-            Ok((items, comments)) => Script { source, items, comments, trouble: None },
+            Ok((items, comments)) => {
+                Script { source, items: items.into(), comments: comments.into(), trouble: None }
+            }
             Err(trouble) => {
                 let node = Node::Other { span: 0..text.len() };
                 let item = Item { joiner: None, node, background: None, semicolon: None };
-                Script { source, items: vec![item], comments: Vec::new(), trouble: Some(trouble) }
+                Script { source, items: [item].into(), comments: [].into(), trouble: Some(trouble) }
             }
         }
     }
@@ -102,6 +104,11 @@ impl Script {
     /// The text as it was given.
     pub fn text(&self) -> &str {
         &self.source.0
+    }
+
+    /// The text as it was given, to share.
+    pub(crate) fn shared_text(&self) -> Arc<str> {
+        Arc::clone(&self.source.0)
     }
 
     /// Whether the tree says what a shell would run. Otherwise it holds one [`Node::Other`] and no command.
@@ -157,7 +164,7 @@ impl Script {
             return self.text().to_owned();
         }
         let mut canonical = self.command_canonical();
-        for comment in &self.comments {
+        for comment in self.comments.iter() {
             if !canonical.is_empty() {
                 canonical.push('\n');
             }

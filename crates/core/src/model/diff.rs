@@ -6,6 +6,7 @@
 
 mod align;
 mod commands;
+mod lockstep;
 mod trivia;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use super::{BuildModel, Delta, Known, Meaning, MeaningBody, ShellKind, Source, S
 use crate::syntax::{Instruction, Keyword};
 
 use align::{Alignment, Match};
+use lockstep::Lockstep;
 
 pub(crate) use align::Match as Matched;
 pub(crate) use trivia::is_addressed;
@@ -137,8 +139,8 @@ impl Differ<'_> {
             return;
         }
         let instruction = matched.before;
-        let old_meaning = Meaning::of(self.before.file(), old);
-        let new_meaning = Meaning::of(self.after.file(), new);
+        let meanings = (self.before.known_meaning(matched.before), self.after.known_meaning(matched.after));
+        let (Some(old_meaning), Some(new_meaning)) = meanings else { return };
         if old_meaning == new_meaning {
             self.deltas.push(Delta::LayoutChanged { instruction });
             return;
@@ -154,7 +156,7 @@ impl Differ<'_> {
         if old_meaning.heredocs != new_meaning.heredocs {
             self.unexplained(format!("the heredocs of instruction {instruction} have changed"));
         }
-        self.body(instruction, matched, &old_meaning, &new_meaning);
+        self.body(instruction, matched, old_meaning, new_meaning);
     }
 
     fn flags(&mut self, instruction: usize, old: &[String], new: &[String]) {
@@ -223,13 +225,14 @@ impl Differ<'_> {
     /// The instructions of both files that run in another state than before.
     fn states(&mut self) {
         let mut changes: BTreeMap<(StateField, String, String), Vec<usize>> = BTreeMap::new();
+        let mut lockstep = Lockstep::new(self.before, self.after);
         for matched in &self.alignment.matches {
             let (Some((_, old)), Some((_, new))) =
                 (self.before.place(matched.before), self.after.place(matched.after))
             else {
                 continue;
             };
-            if old.state == new.state {
+            if lockstep.are_equal(*matched, &old.state, &new.state) {
                 continue;
             }
             let Some(instruction) = self.before.instruction(matched.before) else { continue };

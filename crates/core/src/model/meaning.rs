@@ -63,6 +63,15 @@ impl CanonicalWord {
 impl Meaning {
     /// The meaning of an instruction of `file`.
     pub fn of(file: &Dockerfile, instruction: &Instruction) -> Self {
+        Self::read(file, instruction, None)
+    }
+
+    /// The meaning of an instruction whose shell text is parsed already.
+    pub(super) fn with_script(file: &Dockerfile, instruction: &Instruction, script: &Script) -> Self {
+        Self::read(file, instruction, Some(script))
+    }
+
+    fn read(file: &Dockerfile, instruction: &Instruction, parsed: Option<&Script>) -> Self {
         let heredocs = instruction.heredocs.iter().map(|heredoc| {
             let opener =
                 format!("{}<<{} {} {}", heredoc.descriptor, heredoc.name, heredoc.expand, heredoc.chomp);
@@ -71,7 +80,7 @@ impl Meaning {
         Self {
             keyword: instruction.keyword,
             flags: instruction.flags.iter().map(|flag| flag.text.clone()).collect(),
-            body: body(file, instruction),
+            body: body(file, instruction, parsed),
             heredocs: heredocs.collect(),
         }
     }
@@ -135,7 +144,7 @@ impl std::fmt::Display for Meaning {
     }
 }
 
-fn body(file: &Dockerfile, instruction: &Instruction) -> MeaningBody {
+fn body(file: &Dockerfile, instruction: &Instruction, parsed: Option<&Script>) -> MeaningBody {
     let escape = file.escape();
     let words = |instruction: &Instruction| {
         let literal = instruction.json;
@@ -161,7 +170,9 @@ fn body(file: &Dockerfile, instruction: &Instruction) -> MeaningBody {
                 return MeaningBody::Exec(instruction.value_texts().skip(skip).map(str::to_owned).collect());
             }
             let text = instruction.value_texts().nth(skip).unwrap_or_default();
-            MeaningBody::Shell(canonical_shell(text))
+            // The script of a heredoc is another text than the one on the line.
+            let parsed = parsed.filter(|script| script.text() == text);
+            MeaningBody::Shell(parsed.map_or_else(|| canonical_shell(text), Script::canonical))
         }
         Keyword::Onbuild => match &instruction.trigger {
             Some(trigger) => MeaningBody::Trigger(Box::new(Meaning::of(file, trigger))),
@@ -188,8 +199,13 @@ pub(crate) fn canonical_shell(text: &str) -> String {
     Script::parse(text).canonical()
 }
 
-/// The shell text of an instruction: its arguments in shell form, or the body of its one script heredoc.
-pub(super) fn shell_text(file: &Dockerfile, instruction: &Instruction) -> Option<ShellText> {
+/// The shell text of an instruction: its arguments in shell form, or the body of its one script heredoc. `parse` parses
+/// it.
+pub(super) fn shell_text(
+    file: &Dockerfile,
+    instruction: &Instruction,
+    parse: impl Fn(&str) -> Script,
+) -> Option<ShellText> {
     if instruction.json || !instruction.keyword.takes_command() {
         return None;
     }
@@ -198,7 +214,7 @@ pub(super) fn shell_text(file: &Dockerfile, instruction: &Instruction) -> Option
         // `RUN <<EOF`: the heredoc is the script, when nothing else stands on the line.
         if instruction.keyword == Keyword::Run && !value.text.trim().contains(char::is_whitespace) {
             let body: TextRange = heredoc.body;
-            let script = Script::parse(body.of(file.text()));
+            let script = parse(body.of(file.text()));
             return Some(ShellText { script, base: None, file_base: body.start });
         }
         return None;
@@ -206,5 +222,5 @@ pub(super) fn shell_text(file: &Dockerfile, instruction: &Instruction) -> Option
     if !instruction.heredocs.is_empty() {
         return None;
     }
-    Some(ShellText { script: Script::parse(&value.text), base: Some(value.span.start), file_base: 0 })
+    Some(ShellText { script: parse(&value.text), base: Some(value.span.start), file_base: 0 })
 }

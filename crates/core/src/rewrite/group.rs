@@ -222,7 +222,8 @@ impl<'a> Analysis<'a> {
 
     /// The model of a new text of a file, as the file's own model was made.
     pub(super) fn model_of(&self, file: usize, text: &Arc<str>) -> BuildModel {
-        model(self.engine, text, &self.sources.targets[file], &self.images)
+        let after = model(self.engine, text, &self.sources.targets[file], &self.images);
+        after.with_scripts_of(&self.models[file])
     }
 
     /// Everything that BuildKit refuses about a file, by position.
@@ -257,6 +258,18 @@ impl<'a> Analysis<'a> {
             &self.engine.settings,
             siblings,
         )
+    }
+
+    /// Frees what was parsed for the report of a file that nobody else shares.
+    pub(super) fn forget(&mut self, file: usize) {
+        if let Some(model) = Arc::get_mut(&mut self.models[file]) {
+            model.forget();
+        }
+    }
+
+    /// The findings of one file, which are not kept.
+    pub(super) fn take_report(&mut self, file: usize) -> FileReport {
+        self.reports[file].take().unwrap_or_else(|| self.make_report(file))
     }
 
     /// The findings of one file.

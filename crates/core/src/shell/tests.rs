@@ -550,7 +550,7 @@ fn check(text: &str) {
         // Only the own reading must be the same: the grammar may read a text and stumble over its canonical form.
         let source = Source(canonical.as_str().into());
         let (items, lexer) = read_alone(&source, &canonical).expect(text);
-        let again = Script { source, items, comments: lexer.comments, trouble: None };
+        let again = Script { source, items: items.into(), comments: lexer.comments.into(), trouble: None };
         assert_eq!(again.canonical(), canonical, "{text:?}");
         assert_eq!(outline(&again), outline(&script), "{text:?}");
     }

@@ -52,13 +52,13 @@ pub(crate) fn align(before: &BuildModel, after: &BuildModel) -> Option<Alignment
 /// An instruction and what is needed to compare it.
 struct Side<'a> {
     model: &'a BuildModel,
+    index: usize,
     instruction: &'a Instruction,
-    meaning: std::cell::OnceCell<Meaning>,
 }
 
 fn sides(model: &BuildModel) -> Vec<Side<'_>> {
-    let side = |instruction| Side { model, instruction, meaning: std::cell::OnceCell::new() };
-    model.file().instructions().iter().map(side).collect()
+    let side = |(index, instruction)| Side { model, index, instruction };
+    model.file().instructions().iter().enumerate().map(side).collect()
 }
 
 impl Side<'_> {
@@ -70,13 +70,9 @@ impl Side<'_> {
             && self.model.file().escape() == other.model.file().escape()
     }
 
-    fn meaning(&self) -> &Meaning {
-        self.meaning.get_or_init(|| Meaning::of(self.model.file(), self.instruction))
-    }
-
-    fn same(&self, other: &Self) -> bool {
-        self.instruction.keyword == other.instruction.keyword
-            && (self.same_text(other) || self.meaning() == other.meaning())
+    /// Its meaning. Every instruction of a model has one.
+    fn meaning(&self) -> Option<&Meaning> {
+        self.model.known_meaning(self.index)
     }
 
     /// How much it counts that the instruction stays in place: a FROM is never the one that moves, and of a COPY and a
@@ -88,6 +84,16 @@ impl Side<'_> {
             _ => 1,
         }
     }
+}
+
+/// A number for each instruction, the same for those that mean the same: numbers are compared for each pair.
+fn numbered<'a>(old: &'a [Side<'a>], new: &'a [Side<'a>]) -> (Vec<usize>, Vec<usize>) {
+    let mut numbers = std::collections::HashMap::new();
+    let mut number = |side: &'a Side<'a>| {
+        let next = numbers.len();
+        *numbers.entry(side.meaning()).or_insert(next)
+    };
+    (old.iter().map(&mut number).collect(), new.iter().map(&mut number).collect())
 }
 
 /// The heaviest common subsequence.
@@ -102,11 +108,12 @@ fn middle(old: &[Side<'_>], new: &[Side<'_>], offset: usize) -> Option<Vec<Match
         }
         return Some((0..old.len()).map(|at| Match { before: offset + at, after: offset + at }).collect());
     }
+    let (old_ids, new_ids) = numbered(old, new);
     let mut table = vec![0_u32; (old.len() + 1) * width];
     for i in (0..old.len()).rev() {
         for j in (0..new.len()).rev() {
             let skip = table[(i + 1) * width + j].max(table[i * width + j + 1]);
-            table[i * width + j] = if old[i].same(&new[j]) {
+            table[i * width + j] = if old_ids[i] == new_ids[j] {
                 skip.max(table[(i + 1) * width + j + 1] + old[i].weight())
             } else {
                 skip
@@ -117,7 +124,7 @@ fn middle(old: &[Side<'_>], new: &[Side<'_>], offset: usize) -> Option<Vec<Match
     let (mut i, mut j) = (0, 0);
     while i < old.len() && j < new.len() {
         let here = table[i * width + j];
-        if old[i].same(&new[j]) && here == table[(i + 1) * width + j + 1] + old[i].weight() {
+        if old_ids[i] == new_ids[j] && here == table[(i + 1) * width + j + 1] + old[i].weight() {
             matches.push(Match { before: offset + i, after: offset + j });
             (i, j) = (i + 1, j + 1);
         } else if here == table[(i + 1) * width + j] {
@@ -147,20 +154,16 @@ fn pair_changed(old: &[Side<'_>], new: &[Side<'_>], matches: &mut Vec<Match>) {
     let matched_old: std::collections::HashSet<usize> =
         matches.iter().map(|matched| matched.before).collect();
     let matched_new: std::collections::HashSet<usize> = matches.iter().map(|matched| matched.after).collect();
-    let leftovers = |sides: &[Side<'_>], matched: &std::collections::HashSet<usize>| {
-        let left = sides.iter().enumerate().filter(|(index, _)| !matched.contains(index));
-        left.map(|(_, side)| side.meaning().clone()).collect::<std::collections::HashSet<_>>()
-    };
     let old_left = leftovers(old, &matched_old);
     let new_left = leftovers(new, &matched_new);
     for (old_gap, new_gap) in gaps {
         let mut next = new_gap.start;
         for i in old_gap {
-            if new_left.contains(old[i].meaning()) {
+            if new_left.contains(&old[i].meaning()) {
                 continue;
             }
             let found = (next..new_gap.end).find(|j| {
-                similar(old[i].instruction, new[*j].instruction) && !old_left.contains(new[*j].meaning())
+                similar(old[i].instruction, new[*j].instruction) && !old_left.contains(&new[*j].meaning())
             });
             if let Some(j) = found {
                 matches.push(Match { before: i, after: j });
@@ -169,6 +172,15 @@ fn pair_changed(old: &[Side<'_>], new: &[Side<'_>], matches: &mut Vec<Match>) {
         }
     }
     matches.sort_by_key(|matched| matched.before);
+}
+
+/// What the instructions mean that have no match.
+fn leftovers<'a>(
+    sides: &'a [Side<'a>],
+    matched: &std::collections::HashSet<usize>,
+) -> std::collections::HashSet<Option<&'a Meaning>> {
+    let left = sides.iter().enumerate().filter(|(index, _)| !matched.contains(index));
+    left.map(|(_, side)| side.meaning()).collect()
 }
 
 fn similar(old: &Instruction, new: &Instruction) -> bool {

@@ -1,5 +1,8 @@
 //! What stands between the instructions: it may not change.
 
+use std::cell::OnceCell;
+use std::collections::HashSet;
+
 use super::align::Alignment;
 use crate::model::Meaning;
 use crate::syntax::{Comment, Dockerfile};
@@ -94,15 +97,18 @@ fn comments(before: &Dockerfile, after: &Dockerfile, alignment: &Alignment) -> V
 /// one was only moved, its comments have gone with it.
 fn replaced(before: &Dockerfile, after: &Dockerfile, alignment: &Alignment) -> Vec<(usize, usize)> {
     let meaning = |file: &Dockerfile, index: usize| Some(Meaning::of(file, file.instructions().get(index)?));
+    let removed: HashSet<usize> = alignment.removed.iter().copied().collect();
+    let came: OnceCell<HashSet<Meaning>> = OnceCell::new();
     let mut pairs = Vec::new();
     for added in alignment.added.iter().filter(|added| added.order == 0) {
-        let removed = added.behind.map_or(0, |behind| behind + 1);
-        if !alignment.removed.contains(&removed) {
+        let place = added.behind.map_or(0, |behind| behind + 1);
+        if !removed.contains(&place) {
             continue;
         }
-        let came: Vec<_> = alignment.added.iter().filter_map(|added| meaning(after, added.index)).collect();
-        if meaning(before, removed).is_some_and(|meaning| !came.contains(&meaning)) {
-            pairs.push((removed, added.index));
+        let came = came
+            .get_or_init(|| alignment.added.iter().filter_map(|added| meaning(after, added.index)).collect());
+        if meaning(before, place).is_some_and(|meaning| !came.contains(&meaning)) {
+            pairs.push((place, added.index));
         }
     }
     pairs
