@@ -204,7 +204,7 @@ fn what_a_pyproject_install_reads() {
 
 #[test]
 fn pipenv_and_setup_files() {
-    let pipfile = "[[source]]\nurl = 'https://pypi.org/simple'\n[packages]\nflask = '*'\n";
+    let pipfile = "[[source]]\nurl = 'https://example.com/simple'\n[packages]\nflask = '*'\n";
     let found = python(&[("Pipfile", pipfile), ("Pipfile.lock", "{}")]);
     assert_eq!(found.install_reads("Pipfile"), Ok(vec!["Pipfile".to_owned(), "Pipfile.lock".to_owned()]));
     let found = python(&[("Pipfile", "[packages]\nown = {editable = true, path = '.'}\n")]);
