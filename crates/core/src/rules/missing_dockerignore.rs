@@ -217,7 +217,7 @@ fn choose(subject: &Subject<'_>, listing: &[Found], litter: &[Litter]) -> Result
     let models = models(subject);
     let mut sources = Vec::new();
     for (path, model) in &models {
-        sources.push(needs(subject, path, model, listing)?);
+        sources.push(needs(subject, path, model)?);
     }
     let mut choice = Choice { litter: litter.to_vec(), remarks: Vec::new() };
     choice.litter.retain(|one| !sources.iter().flatten().any(|source| names(source, one)));
@@ -256,13 +256,7 @@ fn choose(subject: &Subject<'_>, listing: &[Found], litter: &[Litter]) -> Result
 }
 
 /// What a Dockerfile needs of the context.
-fn needs(
-    subject: &Subject<'_>,
-    path: &str,
-    model: &BuildModel,
-    listing: &[Found],
-) -> Result<Vec<String>, Refusal> {
-    let paths: HashSet<&str> = listing.iter().map(|found| found.path.as_str()).collect();
+fn needs(subject: &Subject<'_>, path: &str, model: &BuildModel) -> Result<Vec<String>, Refusal> {
     let mut needs = Vec::new();
     for (index, instruction) in model.file().instructions().iter().enumerate() {
         let Some(sources) = context_sources(model, index) else {
@@ -276,7 +270,8 @@ fn needs(
             let Some(source) = normalise(&source) else { continue };
             let is_pattern = source.contains(['*', '?', '[']);
             let is_own = std::ptr::eq(model, subject.model);
-            if is_own && !source.is_empty() && !is_pattern && !paths.contains(source.as_str()) {
+            let is_there = || subject.context.files().entry(&source).is_present();
+            if is_own && !source.is_empty() && !is_pattern && !is_there() {
                 let reason = format!(
                     "`{source}` is not in the folder that was taken for the build context: it may be another"
                 );
