@@ -137,6 +137,11 @@ fn plan(subject: &Subject<'_>, finding: &Finding) -> Result<Plan, Refusal> {
 /// A refusal when one of those has a MAINTAINER of its own that stays: it would inherit the label and contradict it.
 fn inherited(subject: &Subject<'_>, stage: &Stage, author: &str) -> Result<Vec<Delta>, Refusal> {
     let mut deltas = Vec::new();
+    // Without its own, a stage has the author of the stage that it is built on.
+    let below = match &stage.base {
+        Base::Stage(base) => subject.model.stages().get(*base).and_then(|base| base.config.author.clone()),
+        _ => None,
+    };
     // The stages whose author, or whose label, is that of the stage.
     let mut with_author = vec![stage.index];
     let mut with_label = vec![stage.index];
@@ -155,12 +160,10 @@ fn inherited(subject: &Subject<'_>, stage: &Stage, author: &str) -> Result<Vec<D
         );
         if author_changes {
             with_author.push(index);
-            deltas.push(Delta::ConfigChanged {
-                stage: index,
-                field: "author".to_owned(),
-                old: this.config.author.clone(),
-                new: None,
-            });
+            let (old, new) = (this.config.author.clone(), below.clone());
+            if old != new {
+                deltas.push(Delta::ConfigChanged { stage: index, field: "author".to_owned(), old, new });
+            }
         }
         if label_changes {
             with_label.push(index);
