@@ -77,7 +77,7 @@ impl std::fmt::Display for Cause {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::BuildArgument(name) => write!(f, "the build argument {name} has no default"),
-            Self::BaseImage(name) => write!(f, "nothing is known about the base image {name}"),
+            Self::BaseImage(name) => write!(f, "it is up to the base image {name}"),
             Self::Variable(name) => write!(f, "${name} may be set by the base image"),
             Self::Invalid(message) => write!(f, "{message}"),
         }
