@@ -94,6 +94,9 @@ fn label_value(subject: &Subject<'_>, stage: &Stage, instruction: &Instruction) 
     if instruction.arguments.is_empty() {
         return Err(Refusal::because("it names nobody"));
     }
+    if !instruction.flags.is_empty() {
+        return Err(Refusal::because("it has a flag, which BuildKit refuses"));
+    }
     quoted(instruction.arguments_text(), subject.file().escape())
         .ok_or_else(|| Refusal::hazard("H141", "the value cannot be written inside of quotes"))
 }
