@@ -235,11 +235,20 @@ fn below(path: &str, source: &str) -> String {
     path.strip_prefix(source).unwrap_or(path).trim_start_matches('/').to_owned()
 }
 
+/// The pattern of a source as an ignore file writes it, where a leading `#` or `!` and two stars mean something else.
+fn as_ignore_pattern(source: &str) -> String {
+    let mut pattern = source.to_owned();
+    while pattern.contains("**") {
+        pattern = pattern.replace("**", "*");
+    }
+    if pattern.starts_with(['#', '!']) { format!("\\{pattern}") } else { pattern }
+}
+
 /// The files that a source names: itself, what lies below it, what its pattern matches.
 fn matching<'a>(sent: &'a [Found], source: &str) -> impl Iterator<Item = &'a Found> {
     let source = source.to_owned();
     // The matcher of ignore files has the same wildcards (Go's filepath.Match) and takes what lies below along.
-    let pattern = is_pattern(&source).then(|| DockerIgnore::parse(&source));
+    let pattern = is_pattern(&source).then(|| DockerIgnore::parse(&as_ignore_pattern(&source)));
     sent.iter().filter(move |found| match &pattern {
         Some(pattern) => pattern.is_ignored(&found.path),
         None => {

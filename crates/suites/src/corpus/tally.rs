@@ -89,9 +89,7 @@ impl Tally {
             let key = (rejection.finding.rule.id, shortened(&rejection.reason));
             self.rejected.entry(key).or_default().push(path.to_owned());
         }
-        let mut refused = 0;
         for (_, finding, refusal) in &rewrite.refused {
-            refused += 1;
             *self.rules.entry(finding.rule.id).or_default().refused.entry(reason(refusal)).or_default() += 1;
         }
         for report in &rewrite.remaining {
@@ -99,7 +97,6 @@ impl Tally {
                 self.rules.entry(finding.rule.id).or_default().left += 1;
             }
         }
-        let _ = refused;
         if !rewrite.unsettled.is_empty() {
             self.unsettled(path);
         }

@@ -167,3 +167,18 @@ fn sources_are_those_of_copies_and_bind_mounts() {
         assert_eq!(sources.as_deref().map(|s| s.iter().map(String::as_str).collect()), wanted, "{line}");
     }
 }
+
+#[test]
+fn the_pattern_of_a_source_is_none_of_an_ignore_file() {
+    use crate::context::DockerIgnore;
+    for (source, path, takes) in [
+        ("!a*", "!ab", true),
+        ("#a*", "#ab", true),
+        ("a**", "ab", true),
+        ("**/c", "a/c", true),
+        ("**/c", "a/b/c", false),
+    ] {
+        let pattern = DockerIgnore::parse(&super::as_ignore_pattern(source));
+        assert_eq!(pattern.is_ignored(path), takes, "{source} {path}");
+    }
+}
