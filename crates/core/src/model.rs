@@ -302,13 +302,6 @@ impl BuildModel {
         self
     }
 
-    /// Forgets what was parsed or made only because somebody asked, to free its memory. It is made again when asked for.
-    pub(crate) fn forget(&mut self) {
-        self.known_scripts = HashMap::new();
-        self.shell_texts.iter_mut().for_each(|cell| drop(cell.take()));
-        self.meanings.iter_mut().for_each(|cell| drop(cell.take()));
-    }
-
     /// Where the `--from` of a COPY points to, when it has one that is known.
     pub fn copy_source(&self, instruction: usize) -> Option<Source> {
         let from = self.instruction(instruction)?.flag("from")?.value()?;

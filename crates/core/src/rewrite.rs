@@ -222,10 +222,9 @@ impl Engine {
 
     fn plan_finding(analysis: &Analysis<'_>, file: usize, finding: &Finding) -> Result<Verified, Refusal> {
         let plan = Self::draft(analysis, file, finding)?;
-        let siblings = analysis.siblings(file);
         match gate::hold(analysis, file, std::slice::from_ref(&plan), &[finding]) {
             Ok(passed) => Ok(Verified {
-                safety: safety::judge(&plan.declared, &analysis.subject(file, &siblings)),
+                safety: safety::judge(&plan.declared, &analysis.subject(file)),
                 changes: passed.changes,
                 plan,
             }),
@@ -243,8 +242,7 @@ impl Engine {
             Fixability::Available => {}
         }
         let planner = finding.rule.plan.ok_or_else(|| Refusal::because("the rule only reports"))?;
-        let siblings = analysis.siblings(file);
-        let mut plan = planner(&analysis.subject(file, &siblings), finding)?;
+        let mut plan = planner(&analysis.subject(file), finding)?;
         plan.declared.sort();
         Ok(plan)
     }

@@ -23,7 +23,8 @@ use serde::Serialize;
 pub use finding::{Finding, FindingKey, Findings, Fixability, Note, Refusal};
 pub use plan::{FileEdit, Plan};
 pub(crate) use skip::skipped;
-pub use subject::{ContextView, Sibling, Subject};
+pub(crate) use subject::GroupFiles;
+pub use subject::{ContextView, Sibling, Siblings, Subject};
 pub(crate) use suppression::Suppressions;
 
 /// How much a finding matters.

@@ -6,9 +6,10 @@
 //! - The findings that are fixed are gone. What was found instead was announced by the rule.
 
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 
-use super::group::{Analysis, Overlay, problems};
+use super::group::{Analysis, Overlay, Parsed, problems};
 use super::{Change, FileReport, Target};
 use crate::context::ContextFiles;
 use crate::model::{BuildModel, Delta, diff, diff_and_carry};
@@ -32,9 +33,8 @@ fn rejected<T>(reason: impl Into<String>) -> Result<T, Rejected> {
 pub(super) struct Passed<'a> {
     pub(super) changes: Vec<Change>,
     pub(super) edit: TextEdit,
-    pub(super) model: Arc<BuildModel>,
-    /// For each instruction after, its number in finding keys.
-    pub(super) lineage: Vec<usize>,
+    /// The Dockerfile after, with the numbers of its instructions in finding keys.
+    pub(super) parsed: Rc<Parsed>,
     /// The group after, its report made already; `None` when the context has changed too.
     pub(super) settled: Option<Analysis<'a>>,
 }
@@ -101,7 +101,7 @@ pub(super) fn hold<'a>(
     plans: &[Plan],
     findings: &[&Finding],
 ) -> Result<Passed<'a>, Rejected> {
-    let before = &analysis.models[file];
+    let before = analysis.model(file);
     let edit = joined_edit(plans, before.file().text())?;
     let after_text: Arc<str> = match edit.apply(before.file().text()) {
         Ok(text) => text.into(),
@@ -115,7 +115,7 @@ pub(super) fn hold<'a>(
 
     let overlay = Overlay::new(analysis.context);
     let mut changes = Vec::new();
-    let (mut observed, lineage) = diff_and_carry(before, &after, &analysis.lineage[file]);
+    let (mut observed, lineage) = diff_and_carry(before, &after, analysis.lineage(file));
     for side in plans.iter().flat_map(|plan| &plan.edits) {
         let Some((change, delta)) = side_edit(side, analysis.context)? else { continue };
         let Target::Context(path) = &change.target else { continue };
@@ -123,10 +123,8 @@ pub(super) fn hold<'a>(
         observed.push(delta);
         changes.push(change);
     }
-    let mut models = analysis.models.clone();
-    models[file] = Arc::clone(&after);
     let reorders = findings.iter().any(|finding| finding.rule.rewrite == Some("order"));
-    observed.extend(super::obligations::context_deltas(analysis, file, &models, &overlay, reorders)?);
+    observed.extend(super::obligations::context_deltas(analysis, file, &after, &overlay, reorders)?);
     let declared: Vec<Delta> = plans.iter().flat_map(|plan| plan.declared.iter().cloned()).collect();
     compare_deltas(&observed, &declared)?;
 
@@ -134,20 +132,17 @@ pub(super) fn hold<'a>(
         let before = Some(before.file().shared_text());
         changes.push(Change { target: Target::Dockerfile(file), before, after: after_text });
     }
-    let mut all_lineage = analysis.lineage.clone();
-    all_lineage[file].clone_from(&lineage);
+    let parsed = Rc::new(Parsed::known(after, lineage, after_problems));
     let settled = if overlay.is_empty() {
-        let settled = analysis.with_models(models, all_lineage);
-        settled.know_problems(file, after_problems);
+        let settled = analysis.with_file(file, &parsed);
         gone_and_announced(analysis, &settled, file, findings)?;
         Some(settled)
     } else {
-        let settled = analysis.with_context(&overlay, models, all_lineage);
-        settled.know_problems(file, after_problems);
+        let settled = analysis.with_context(&overlay, file, &parsed);
         gone_and_announced(analysis, &settled, file, findings)?;
         None
     };
-    Ok(Passed { changes, edit, model: after, lineage, settled })
+    Ok(Passed { changes, edit, parsed, settled })
 }
 
 fn joined_edit(plans: &[Plan], before: &str) -> Result<TextEdit, Rejected> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Engine, FileReport};
 use crate::context::{Answer, ContextFiles, Entry, EntryKind, NoContext};
 use crate::model::{BuildModel, BuiltImage, ModelInputs};
-use crate::rule::{ContextView, Findings, Severity, Sibling, Subject, Suppressions};
+use crate::rule::{ContextView, Findings, GroupFiles, Severity, Siblings, Subject, Suppressions};
 use crate::syntax::{Dockerfile, SyntaxProblem};
 
 /// A Dockerfile to work on.
@@ -141,19 +141,42 @@ impl ContextFiles for Overlay<'_> {
     }
 }
 
-/// A group, parsed and understood.
+/// A group, understood as far as somebody asked.
 pub(super) struct Analysis<'a> {
     engine: &'a Engine,
-    pub(super) models: Vec<Arc<BuildModel>>,
-    /// For each file and instruction, its number in finding keys.
-    pub(super) lineage: Vec<Vec<usize>>,
+    files: Vec<Rc<Parsed>>,
     pub(super) context: &'a dyn ContextFiles,
     /// Shared, because they remember what was read of the context.
     views: Rc<Vec<ContextView<'a>>>,
     sources: Rc<Sources>,
     pub(super) images: Arc<Images>,
-    problems: Vec<OnceCell<Vec<SyntaxProblem>>>,
     reports: Vec<OnceCell<FileReport>>,
+}
+
+/// A file of a group, parsed when it is first asked for: a group may hold thousands.
+pub(super) struct Parsed {
+    text: Arc<str>,
+    model: OnceCell<Arc<BuildModel>>,
+    /// For each instruction, its number in finding keys.
+    lineage: OnceCell<Vec<usize>>,
+    problems: OnceCell<Vec<SyntaxProblem>>,
+}
+
+impl Parsed {
+    fn of(text: &Arc<str>) -> Self {
+        Self {
+            text: Arc::clone(text),
+            model: OnceCell::new(),
+            lineage: OnceCell::new(),
+            problems: OnceCell::new(),
+        }
+    }
+
+    /// A file that is known already.
+    pub(super) fn known(model: Arc<BuildModel>, lineage: Vec<usize>, problems: Vec<SyntaxProblem>) -> Self {
+        let text = model.file().shared_text();
+        Self { text, model: model.into(), lineage: lineage.into(), problems: problems.into() }
+    }
 }
 
 /// What is known of each file besides its text.
@@ -170,20 +193,14 @@ impl<'a> Analysis<'a> {
 
     /// The group with another view of its context.
     pub(super) fn over(engine: &'a Engine, group: &ContextGroup<'_>, context: &'a dyn ContextFiles) -> Self {
-        let models: Vec<_> = group
-            .files
-            .iter()
-            .map(|file| Arc::new(model(engine, &file.text, &file.targets, &group.images)))
-            .collect();
-        let numbers = |model: &Arc<BuildModel>| (0..model.file().instructions().len()).collect();
-        let lineage = models.iter().map(numbers).collect();
+        let files = group.files.iter().map(|file| Rc::new(Parsed::of(&file.text))).collect();
         let sources = Sources {
             paths: group.files.iter().map(|file| file.path.clone()).collect(),
             context_paths: group.files.iter().map(|file| file.context_path.clone()).collect(),
             targets: group.files.iter().map(|file| file.targets.clone()).collect(),
         };
         let views = views(context, &sources);
-        Self::assemble(engine, context, views, Rc::new(sources), Arc::clone(&group.images), models, lineage)
+        Self::assemble(engine, context, views, Rc::new(sources), Arc::clone(&group.images), files)
     }
 
     fn assemble(
@@ -192,49 +209,73 @@ impl<'a> Analysis<'a> {
         views: Rc<Vec<ContextView<'a>>>,
         sources: Rc<Sources>,
         images: Arc<Images>,
-        models: Vec<Arc<BuildModel>>,
-        lineage: Vec<Vec<usize>>,
+        files: Vec<Rc<Parsed>>,
     ) -> Self {
-        let problems = models.iter().map(|_| OnceCell::new()).collect();
-        let reports = models.iter().map(|_| OnceCell::new()).collect();
-        Self { engine, models, lineage, context, views, sources, images, problems, reports }
+        let reports = files.iter().map(|_| OnceCell::new()).collect();
+        Self { engine, files, context, views, sources, images, reports }
     }
 
-    /// The same files with other models, over the same context: what was read of it is not read again.
-    pub(super) fn with_models(&self, models: Vec<Arc<BuildModel>>, lineage: Vec<Vec<usize>>) -> Self {
-        let (views, sources) = (Rc::clone(&self.views), Rc::clone(&self.sources));
-        Self::assemble(self.engine, self.context, views, sources, Arc::clone(&self.images), models, lineage)
+    /// The files, of which one is another now.
+    fn with(&self, file: usize, parsed: &Rc<Parsed>) -> Vec<Rc<Parsed>> {
+        let mut files = self.files.clone();
+        files[file] = Rc::clone(parsed);
+        files
     }
 
-    /// The same files with other models, over another view of the context.
+    /// The group with another text of one file, over the same context: what was read of it is not read again.
+    pub(super) fn with_file(&self, file: usize, parsed: &Rc<Parsed>) -> Self {
+        let (views, sources, images) =
+            (Rc::clone(&self.views), Rc::clone(&self.sources), Arc::clone(&self.images));
+        Self::assemble(self.engine, self.context, views, sources, images, self.with(file, parsed))
+    }
+
+    /// The group with another text of one file, over another view of the context.
     pub(super) fn with_context<'b>(
         &self,
         context: &'b dyn ContextFiles,
-        models: Vec<Arc<BuildModel>>,
-        lineage: Vec<Vec<usize>>,
+        file: usize,
+        parsed: &Rc<Parsed>,
     ) -> Analysis<'b>
     where
         'a: 'b,
     {
-        let (views, sources) = (views(context, &self.sources), Rc::clone(&self.sources));
-        Analysis::assemble(self.engine, context, views, sources, Arc::clone(&self.images), models, lineage)
+        let (views, sources, images) =
+            (views(context, &self.sources), Rc::clone(&self.sources), Arc::clone(&self.images));
+        Analysis::assemble(self.engine, context, views, sources, images, self.with(file, parsed))
+    }
+
+    /// What a file means.
+    pub(super) fn model(&self, file: usize) -> &Arc<BuildModel> {
+        let parsed = &self.files[file];
+        let make = || Arc::new(model(self.engine, &parsed.text, &self.sources.targets[file], &self.images));
+        parsed.model.get_or_init(make)
+    }
+
+    /// For each instruction of a file, its number in finding keys.
+    pub(super) fn lineage(&self, file: usize) -> &[usize] {
+        let numbers = || (0..self.model(file).file().instructions().len()).collect();
+        self.files[file].lineage.get_or_init(numbers)
+    }
+
+    /// The text of a file.
+    pub(super) fn text(&self, file: usize) -> Arc<str> {
+        Arc::clone(&self.files[file].text)
     }
 
     /// The model of a new text of a file, as the file's own model was made.
     pub(super) fn model_of(&self, file: usize, text: &Arc<str>) -> BuildModel {
         let after = model(self.engine, text, &self.sources.targets[file], &self.images);
-        after.with_scripts_of(&self.models[file])
+        after.with_scripts_of(self.model(file))
     }
 
     /// Everything that BuildKit refuses about a file, by position.
     pub(super) fn problems(&self, file: usize) -> &[SyntaxProblem] {
-        self.problems[file].get_or_init(|| problems(self.models[file].file()))
+        self.files[file].problems.get_or_init(|| problems(self.model(file).file()))
     }
 
-    /// Spares a second look for what BuildKit refuses.
-    pub(super) fn know_problems(&self, file: usize, problems: Vec<SyntaxProblem>) {
-        // Whoever came first has found the same.
-        let _ = self.problems[file].set(problems);
+    /// How many files there are.
+    pub(super) fn len(&self) -> usize {
+        self.files.len()
     }
 
     /// The Dockerfile's view of the context.
@@ -242,29 +283,21 @@ impl<'a> Analysis<'a> {
         &self.views[file]
     }
 
-    pub(super) fn siblings(&self, file: usize) -> Vec<Sibling<'_>> {
-        let others =
-            self.models.iter().zip(&self.sources.paths).enumerate().filter(|(index, _)| *index != file);
-        others.map(|(_, (model, path))| Sibling::new(path, model)).collect()
-    }
-
     /// What rules are asked about.
-    pub(super) fn subject<'s>(&'s self, file: usize, siblings: &'s [Sibling<'s>]) -> Subject<'s> {
+    pub(super) fn subject(&self, file: usize) -> Subject<'_> {
         Subject::new(
             &self.sources.paths[file],
-            &self.models[file],
+            self.model(file),
             &self.views[file],
             &self.engine.knowledge,
             &self.engine.settings,
-            siblings,
+            Siblings::new(self, file),
         )
     }
 
-    /// Frees what was parsed for the report of a file that nobody else shares.
+    /// Frees what was parsed for the report of a file. It is parsed again when somebody asks.
     pub(super) fn forget(&mut self, file: usize) {
-        if let Some(model) = Arc::get_mut(&mut self.models[file]) {
-            model.forget();
-        }
+        self.files[file] = Rc::new(Parsed::of(&self.files[file].text));
     }
 
     /// The findings of one file, which are not kept.
@@ -278,8 +311,7 @@ impl<'a> Analysis<'a> {
     }
 
     fn make_report(&self, file: usize) -> FileReport {
-        let siblings = self.siblings(file);
-        let subject = self.subject(file, &siblings);
+        let subject = self.subject(file);
         let mut report = FileReport { path: self.sources.paths[file].clone(), ..FileReport::default() };
         report.problems = self.problems(file).to_vec();
         if let Some(reason) = crate::rule::skipped(&subject) {
@@ -293,7 +325,7 @@ impl<'a> Analysis<'a> {
             if rule.needs_context && !subject.context.is_known() {
                 continue;
             }
-            let mut findings = Findings::new(rule, &self.lineage[file]);
+            let mut findings = Findings::new(rule, self.lineage(file));
             (rule.check)(&subject, &mut findings);
             for finding in findings.into_list() {
                 if suppressions.covers(&finding) {
@@ -306,6 +338,20 @@ impl<'a> Analysis<'a> {
         // Nothing else is ordered by the order of the rules.
         report.findings.sort_by(|a, b| (a.range, a.rule.id, &a.key).cmp(&(b.range, b.rule.id, &b.key)));
         report
+    }
+}
+
+impl GroupFiles for Analysis<'_> {
+    fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    fn path(&self, file: usize) -> &str {
+        &self.sources.paths[file]
+    }
+
+    fn model(&self, file: usize) -> &BuildModel {
+        self.model(file)
     }
 }
 

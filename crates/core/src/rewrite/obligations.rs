@@ -1,7 +1,6 @@
 //! What a rewrite owes to the build context: which files steps see, and which are sent at all.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::gate::Rejected;
 use super::group::{Analysis, Overlay};
@@ -23,7 +22,7 @@ use crate::syntax::Keyword;
 pub(super) fn context_deltas(
     analysis: &Analysis<'_>,
     file: usize,
-    models: &[Arc<BuildModel>],
+    after: &BuildModel,
     overlay: &Overlay<'_>,
     reorders: bool,
 ) -> Result<Vec<Delta>, Rejected> {
@@ -36,25 +35,26 @@ pub(super) fn context_deltas(
         };
     }
     let mut deltas = Vec::new();
-    let before = &analysis.models[file];
+    let before = analysis.model(file);
     let ignore_changed = !overlay.is_empty();
     let new_view = ignore_changed.then(|| ContextView::new(overlay, view.dockerfile().map(str::to_owned)));
     // A context that stays the same is not read again.
     let after_view = new_view.as_ref().unwrap_or(view);
     if ignore_changed {
         deltas.extend(files_lost(view, after_view));
-        for (index, model) in models.iter().enumerate() {
+        for index in 0..analysis.len() {
+            let model = if index == file { after } else { analysis.model(index) };
             let dockerfile = analysis.view(index).dockerfile().map(str::to_owned);
             let sibling_view = after_view.beside(dockerfile);
             named_files_stay(analysis.view(index), &sibling_view, model)?;
         }
     }
-    if reorders || places(before) != places(&models[file]) {
+    if reorders || places(before) != places(after) {
         // What the ignore file takes away is told by `ContextFilesLost`; here both sides see the same context.
         let files = FileView::new(after_view);
-        let lost = lost_files(before, &models[file], &files);
+        let lost = lost_files(before, after, &files);
         if reorders {
-            nothing_is_missed(after_view, &files, before, &models[file], &lost)?;
+            nothing_is_missed(after_view, &files, before, after, &lost)?;
         }
         deltas.extend(lost);
     }

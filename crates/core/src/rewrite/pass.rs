@@ -106,8 +106,7 @@ impl<'a> Run<'a> {
     /// The permitted fixes of a phase.
     fn candidates(&mut self, analysis: &Analysis<'_>, phase: Phase, file: usize) -> Vec<Candidate> {
         let mut candidates = Vec::new();
-        let siblings = analysis.siblings(file);
-        let subject = analysis.subject(file, &siblings);
+        let subject = analysis.subject(file);
         for finding in &analysis.report(file).findings {
             let available = finding.fix == Fixability::Available;
             let key = (file, finding.key.clone());
@@ -188,12 +187,9 @@ impl<'a> Run<'a> {
                 self.side.insert(path.clone(), Change { before, ..change });
             }
         }
-        self.current = Rc::new(passed.settled.unwrap_or_else(|| {
-            let (mut models, mut lineage) = (self.current.models.clone(), self.current.lineage.clone());
-            models[file] = passed.model;
-            lineage[file] = passed.lineage;
-            self.current.with_context(self.overlay, models, lineage)
-        }));
+        self.current = Rc::new(
+            passed.settled.unwrap_or_else(|| self.current.with_context(self.overlay, file, &passed.parsed)),
+        );
     }
 
     fn finish(mut self) -> Rewrite {
@@ -208,7 +204,7 @@ impl<'a> Run<'a> {
         // The ignore file first: a context with too much in it builds, one with too little may not.
         rewrite.changes.extend(std::mem::take(&mut self.side).into_values());
         for (file, source) in self.group.files.iter().enumerate() {
-            let after = analysis.models[file].file().shared_text();
+            let after = analysis.text(file);
             if *after != *source.text {
                 let before = Some(Arc::clone(&source.text));
                 rewrite.changes.push(Change { target: Target::Dockerfile(file), before, after });

@@ -150,12 +150,37 @@ pub struct Subject<'a> {
     /// The settings that apply to this file.
     pub settings: &'a Settings,
     /// The other Dockerfiles with the same context.
-    pub siblings: &'a [Sibling<'a>],
+    pub siblings: Siblings<'a>,
 }
 
-impl<'a> Sibling<'a> {
-    pub(crate) fn new(path: &'a str, model: &'a BuildModel) -> Self {
-        Self { path, model }
+/// The other Dockerfiles with the same context. Each is parsed when it is asked for.
+#[derive(Clone, Copy)]
+pub struct Siblings<'a> {
+    group: &'a dyn GroupFiles,
+    of: usize,
+}
+
+/// All Dockerfiles of a context, by index.
+pub(crate) trait GroupFiles {
+    /// How many there are.
+    fn len(&self) -> usize;
+
+    /// The path as the user knows it.
+    fn path(&self, file: usize) -> &str;
+
+    /// What a file means.
+    fn model(&self, file: usize) -> &BuildModel;
+}
+
+impl<'a> Siblings<'a> {
+    pub(crate) fn new(group: &'a dyn GroupFiles, of: usize) -> Self {
+        Self { group, of }
+    }
+
+    /// Each of them, in the order of the group.
+    pub fn iter(self) -> impl Iterator<Item = Sibling<'a>> {
+        let others = (0..self.group.len()).filter(move |file| *file != self.of);
+        others.map(move |file| Sibling { path: self.group.path(file), model: self.group.model(file) })
     }
 }
 
@@ -166,7 +191,7 @@ impl<'a> Subject<'a> {
         context: &'a ContextView<'a>,
         knowledge: &'a Knowledge,
         settings: &'a Settings,
-        siblings: &'a [Sibling<'a>],
+        siblings: Siblings<'a>,
     ) -> Self {
         Self { path, model, context, knowledge, settings, siblings }
     }

@@ -68,15 +68,18 @@ fn is_lower(subject: &Subject<'_>) -> bool {
     balance > 0
 }
 
-fn in_case(keyword: &str, lower: bool) -> String {
-    if lower { keyword.to_lowercase() } else { keyword.to_uppercase() }
+/// The keyword as it is to be written: from its name and not from the letters that are there, because BuildKit reads
+/// letters outside of ASCII as keywords too (`MAİNTAİNER`), whose other case it does not.
+fn in_case(instruction: &Instruction, lower: bool) -> String {
+    let name = instruction.keyword.as_str();
+    if lower { name.to_ascii_lowercase() } else { name.to_owned() }
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let lower = is_lower(subject);
     for (index, instruction) in subject.file().instructions().iter().enumerate() {
         let keyword = instruction.keyword_text();
-        let wanted = in_case(keyword, lower);
+        let wanted = in_case(instruction, lower);
         if instruction.keyword == Keyword::Unknown || keyword == wanted {
             continue;
         }
@@ -87,8 +90,7 @@ fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
 
 fn plan(subject: &Subject<'_>, finding: &Finding) -> Result<Plan, Refusal> {
     let (index, instruction) = finding.instruction_in(subject)?;
-    let keyword = instruction.keyword_text();
-    let wanted = in_case(keyword, is_lower(subject));
+    let wanted = in_case(instruction, is_lower(subject));
     if instruction.logical.crosses_gap(instruction.keyword_span) {
         return Err(Refusal::hazard("H144", "the keyword is split over lines"));
     }
