@@ -7,6 +7,7 @@ mod hazards;
 mod images;
 mod packages;
 mod programs;
+mod python;
 mod reference;
 mod tag;
 
@@ -19,20 +20,24 @@ pub use self::hazards::{Evidence, Hazard, hazard, hazards};
 pub use self::images::{Family, ImageExtension, ImageFacts, Shell, User, UserTool};
 pub use self::packages::{Equipped, InstallCommand, InstallFlag, Need, PackageManager, Releases};
 pub use self::programs::{Litter, LitterKind, ProgramRole};
+pub use self::python::{DistroPackages, PythonDownload, PythonFramework, PythonNative};
 pub use self::reference::ImageReference;
 
 use self::images::Images;
 use self::packages::Packages;
 use self::programs::Programs;
+use self::python::Python;
 
 const IMAGES: &str = include_str!("knowledge/images.toml");
 const PACKAGES: &str = include_str!("knowledge/packages.toml");
 const PROGRAMS: &str = include_str!("knowledge/programs.toml");
+const PYTHON: &str = include_str!("knowledge/python.toml");
 
 // A table that cannot be read is empty: everything unknown. Tests keep that from being released.
 static IMAGE_TABLE: LazyLock<Images> = LazyLock::new(|| Images::parse(IMAGES).unwrap_or_default());
 static PACKAGE_TABLE: LazyLock<Packages> = LazyLock::new(|| Packages::parse(PACKAGES).unwrap_or_default());
 static PROGRAM_TABLE: LazyLock<Programs> = LazyLock::new(|| Programs::parse(PROGRAMS).unwrap_or_default());
+static PYTHON_TABLE: LazyLock<Python> = LazyLock::new(|| Python::parse(PYTHON).unwrap_or_default());
 
 /// What is wrong with a user's images.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

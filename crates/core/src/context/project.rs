@@ -26,7 +26,11 @@ mod others;
 mod python;
 
 pub use node::{LocalDependency, NodeLock, NodeLockKind, NodeManager, NodeProject};
-pub use python::{Pyproject, PythonLock, PythonProject, PythonTool, Requirements, requirements_reads};
+pub use python::{
+    Building, CondaEnvironment, LocalPackage, LocalPlace, PYTHON_ENVIRONMENTS, Pyproject, PythonLock,
+    PythonProject, PythonTool, PythonWorkspace, Requirements, conda_reads, python_package_name,
+    requirements_reads,
+};
 
 /// How far below the root projects are looked for: `services/web` is found, `a/b/c` is not.
 const DEPTH: usize = 2;
@@ -68,7 +72,7 @@ pub struct Project {
 pub enum Stack {
     /// `package.json`.
     Node(Box<NodeProject>),
-    /// `requirements.txt`, `pyproject.toml`, `Pipfile`, `setup.py`.
+    /// `requirements.txt`, `pyproject.toml`, `Pipfile`, `setup.py`, `environment.yml`.
     Python(Box<PythonProject>),
     /// `go.mod`.
     Go,

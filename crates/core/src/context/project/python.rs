@@ -4,18 +4,30 @@
 //! Sources: pip's documentation of the requirements file format, the specification of `pyproject.toml`, the
 //! documentation of Poetry, uv, PDM and Pipenv; hazards H047 and H050 to H052.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Answer, Folder, Obstacle, Project, Stack, text};
 use crate::context::EntryKind;
 
+mod build;
+mod conda;
+mod local;
+mod names;
 mod pyproject;
+mod reads;
 mod requirements;
 #[cfg(test)]
 mod tests;
 
-pub use pyproject::{Pyproject, PythonTool};
+pub use build::Building;
+pub use conda::{CondaEnvironment, conda_reads};
+pub use names::python_package_name;
+pub use pyproject::{LocalPackage, LocalPlace, Pyproject, PythonTool, PythonWorkspace};
 pub use requirements::{Requirements, requirements_reads};
+
+/// Folders beside a project that hold packages installed for this machine: an image installs its own, and a COPY over
+/// them would bring programs of another system (H060).
+pub const PYTHON_ENVIRONMENTS: &[&str] = &[".venv", "venv", "env", ".tox", ".nox", "__pypackages__"];
 
 /// A lockfile and the tool that writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +47,17 @@ pub struct PythonProject {
     pub requirements: Vec<Requirements>,
     /// What `pyproject.toml` says, when it is there and can be read.
     pub pyproject: Option<Pyproject>,
+    /// The environment files of conda.
+    pub conda: Vec<CondaEnvironment>,
     /// The lockfiles.
     pub locks: Vec<PythonLock>,
+    /// What building the project reads besides its packages; `None` when it is not built.
+    pub building: Option<Building>,
+    /// The packages that one of these files names, as [`python_package_name`] writes them: those that are needed only
+    /// for development included, and with a lockfile of Poetry, uv or PDM those that others need.
+    pub packages: BTreeSet<String>,
+    /// The manifests of the members of the uv workspace whose root this is.
+    members: Result<Vec<String>, Obstacle>,
     reads: BTreeMap<String, Reads>,
 }
 
@@ -69,6 +90,12 @@ impl PythonProject {
         self.reads_of(manifest)?.dependencies.clone()
     }
 
+    /// The manifests of the members of the uv workspace whose root this is; none without a workspace. uv compares them
+    /// with the lockfile, except with `--frozen`.
+    pub fn workspace_members(&self) -> Result<&[String], Obstacle> {
+        self.members.as_deref().map_err(Clone::clone)
+    }
+
     fn reads_of(&self, manifest: &str) -> Result<&Reads, Obstacle> {
         let unknown = || Obstacle::new("H050", format!("`{manifest}` is not a manifest of this project"));
         self.reads.get(manifest).ok_or_else(unknown)
@@ -77,55 +104,71 @@ impl PythonProject {
 
 /// The Python project in one folder.
 pub(super) fn detect(folder: Folder<'_>) -> Option<Project> {
-    let mut project = PythonProject {
-        requirements: Vec::new(),
-        pyproject: None,
-        locks: locks(folder),
-        reads: BTreeMap::new(),
-    };
+    let locks = locks(folder);
+    let mut requirements = Vec::new();
+    let mut reads = BTreeMap::new();
     let mut manifests = Vec::new();
     for path in requirements_files(folder) {
-        project.reads.insert(path.clone(), Reads::same(requirements_reads(folder.files, &path, folder.root)));
-        if let Answer::Present(text) = text(folder.files, &path) {
-            project.requirements.push(Requirements::parse(&path, &text));
+        reads.insert(path.clone(), Reads::same(requirements_reads(folder.files, &path, folder.root)));
+        if let Answer::Present(text) = requirements::requirements_text(folder.files, &path) {
+            requirements.push(Requirements::parse(&path, &text));
         }
         manifests.push(path);
     }
+    let mut pyproject = None;
+    let mut members = Ok(Vec::new());
     if folder.has_file("pyproject.toml") {
         let path = folder.path("pyproject.toml");
-        let (pyproject, install, dependencies) = pyproject::read(folder, &project.locks);
+        let described = reads::read(folder, &locks);
         // A folder whose pyproject.toml only configures a linter is a project all the same: its manifest is there.
-        project.pyproject = pyproject;
-        project.reads.insert(path.clone(), Reads { install, dependencies });
+        pyproject = described.pyproject;
+        members = described.members;
+        let both = Reads { install: described.install, dependencies: described.dependencies };
+        reads.insert(path.clone(), both);
         manifests.push(path);
     }
     if folder.has_file("Pipfile") {
         let path = folder.path("Pipfile");
-        project.reads.insert(path.clone(), Reads::same(pyproject::read_pipfile(folder)));
+        reads.insert(path.clone(), Reads::same(reads::read_pipfile(folder)));
         manifests.push(path);
+    }
+    let conda = conda::find(folder);
+    for environment in &conda {
+        let path = &environment.path;
+        reads.insert(path.clone(), Reads::same(conda_reads(folder.files, path)));
+        manifests.push(path.clone());
     }
     for name in ["setup.py", "setup.cfg"].into_iter().filter(|name| folder.has_file(name)) {
         let path = folder.path(name);
-        project.reads.insert(path.clone(), Reads::same(Err(setup_obstacle(folder, name))));
+        reads.insert(path.clone(), Reads::same(Err(setup_obstacle(folder, name))));
         // Many folders have a setup.cfg for their linters only.
         if name == "setup.py" || !manifests.is_empty() {
             manifests.push(path);
         }
     }
-    (!manifests.is_empty()).then(|| Project {
+    if manifests.is_empty() {
+        return None;
+    }
+    Some(Project {
         root: folder.root.to_owned(),
-        lockfiles: project.locks.iter().map(|lock| lock.path.clone()).collect(),
-        stack: Stack::Python(Box::new(project)),
+        lockfiles: locks.iter().map(|lock| lock.path.clone()).collect(),
         manifests,
+        stack: Stack::Python(Box::new(PythonProject {
+            building: build::find(folder, pyproject.as_ref()),
+            packages: names::find(folder, &requirements, &conda, &locks),
+            requirements,
+            pyproject,
+            conda,
+            locks,
+            members,
+            reads,
+        })),
     })
 }
 
 /// An installation through setuptools' own files reads the package, and often its history.
 fn setup_obstacle(folder: Folder<'_>, name: &str) -> Obstacle {
-    const FROM_GIT: &[&str] = &["setuptools_scm", "setuptools-scm", "use_scm_version", "versioneer", "pbr"];
-    let from_git =
-        folder.text(name).present().is_some_and(|text| FROM_GIT.iter().any(|sign| text.contains(sign)));
-    if from_git {
+    if folder.text(name).present().is_some_and(|text| build::from_git(&text)) {
         return Obstacle::new("H052", format!("`{name}` takes the version from git"));
     }
     Obstacle::new("H050", format!("an install through `{name}` reads the package itself"))

@@ -1,8 +1,8 @@
-//! `pyproject.toml` and `Pipfile`: who builds and installs the project, and what that reads.
+//! What a `pyproject.toml` says: who builds and installs the project, and where its dependencies come from.
 
 use toml::{Table, Value};
 
-use super::super::{Answer, Folder, Obstacle, add_new};
+use super::super::add_new;
 use super::PythonLock;
 
 /// The tool that manages a project by its `pyproject.toml`.
@@ -41,45 +41,59 @@ pub struct Pyproject {
     pub installs_itself: bool,
     /// Whether its version comes from git (H052).
     pub version_from_git: bool,
-    /// Dependencies that come from directories or files, as written.
-    pub local_dependencies: Vec<String>,
+    /// Dependencies that come from directories or files.
+    pub local_dependencies: Vec<LocalPackage>,
+    /// The workspace whose root this is; uv only.
+    pub workspace: Option<PythonWorkspace>,
+    /// The names of the commands that an installation makes (`project.scripts`).
+    pub scripts: Vec<String>,
     /// The fields of the project that are computed when it is built.
     pub dynamic: Vec<String>,
 }
 
-type ReadPaths = Result<Vec<String>, Obstacle>;
-
-/// Reads the manifest: what it says, what an installation reads, and what one of the dependencies alone reads.
-pub(super) fn read(folder: Folder<'_>, locks: &[PythonLock]) -> (Option<Pyproject>, ReadPaths, ReadPaths) {
-    let path = folder.path("pyproject.toml");
-    let table = match folder.text("pyproject.toml") {
-        Answer::Present(text) => {
-            text.parse::<Table>().map_err(|_| Obstacle::new("H050", format!("`{path}` is not valid TOML")))
-        }
-        _ => Err(Obstacle::new("H050", format!("`{path}` could not be read"))),
-    };
-    match table {
-        Ok(table) => {
-            let pyproject = describe(&table, locks);
-            let dependencies = dependency_reads(folder, &pyproject, locks);
-            let install = install_reads(&pyproject, &dependencies);
-            (Some(pyproject), install, dependencies)
-        }
-        Err(obstacle) => (None, Err(obstacle.clone()), Err(obstacle)),
-    }
+/// A dependency with a place on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LocalPackage {
+    /// Its name, or the whole requirement where that says both.
+    pub name: String,
+    /// Where it is.
+    pub place: LocalPlace,
+    /// Whether it is installed as a link to its directory.
+    pub editable: bool,
 }
 
-fn at<'a>(table: &'a Table, keys: &[&str]) -> Option<&'a Value> {
+/// Where a local dependency is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LocalPlace {
+    /// A path as written, relative to the directory of the manifest.
+    Path(String),
+    /// A member of the workspace.
+    Member,
+}
+
+/// The patterns of a workspace's members, relative to the directory of the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct PythonWorkspace {
+    /// `tool.uv.workspace.members`.
+    pub members: Vec<String>,
+    /// `tool.uv.workspace.exclude`.
+    pub exclude: Vec<String>,
+}
+
+pub(super) fn at<'a>(table: &'a Table, keys: &[&str]) -> Option<&'a Value> {
     let (first, rest) = keys.split_first()?;
     rest.iter().try_fold(table.get(*first)?, |value, key| value.get(*key))
 }
 
-fn texts(value: Option<&Value>) -> Vec<String> {
+pub(super) fn texts(value: Option<&Value>) -> Vec<String> {
     let items = value.and_then(Value::as_array).into_iter().flatten();
     items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn describe(table: &Table, locks: &[PythonLock]) -> Pyproject {
+pub(super) fn describe(table: &Table, locks: &[PythonLock]) -> Pyproject {
     let text = |keys: &[&str]| at(table, keys).and_then(Value::as_str).map(str::to_owned);
     let flag = |keys: &[&str]| at(table, keys).and_then(Value::as_bool);
     let build_backend = text(&["build-system", "build-backend"]);
@@ -98,6 +112,11 @@ fn describe(table: &Table, locks: &[PythonLock]) -> Pyproject {
         installs_itself,
         version_from_git: version_from_git(table),
         local_dependencies: local_dependencies(table),
+        workspace: at(table, &["tool", "uv", "workspace"]).map(|workspace| PythonWorkspace {
+            members: texts(workspace.get("members")),
+            exclude: texts(workspace.get("exclude")),
+        }),
+        scripts: scripts(table),
         dynamic: texts(at(table, &["project", "dynamic"])),
     }
 }
@@ -153,8 +172,17 @@ fn version_from_git(table: &Table) -> bool {
         || is_text(&["tool", "pdm", "version", "source"], "scm")
 }
 
+fn scripts(table: &Table) -> Vec<String> {
+    let mut names = Vec::new();
+    for keys in [&["project", "scripts"][..], &["tool", "poetry", "scripts"]] {
+        let table = at(table, keys).and_then(Value::as_table).into_iter();
+        add_new(&mut names, table.flat_map(Table::keys).cloned());
+    }
+    names
+}
+
 /// Dependencies with a place on disk, in each tool's own way to write them.
-fn local_dependencies(table: &Table) -> Vec<String> {
+fn local_dependencies(table: &Table) -> Vec<LocalPackage> {
     let mut local = Vec::new();
     let mut lists = vec![at(table, &["project", "dependencies"])];
     for groups in [
@@ -165,9 +193,20 @@ fn local_dependencies(table: &Table) -> Vec<String> {
         let groups = at(table, groups).and_then(Value::as_table).into_iter().flatten();
         lists.extend(groups.map(|(_, list)| Some(list)));
     }
-    for list in lists {
-        let is_local = |text: &String| text.contains("file:") || text.trim_start().starts_with("-e ");
-        add_new(&mut local, texts(list).into_iter().filter(is_local));
+    for text in lists.into_iter().flat_map(texts) {
+        let (editable, text) = match text.trim_start().strip_prefix("-e ") {
+            Some(place) => (true, place),
+            None => (false, text.as_str()),
+        };
+        if !editable && !text.contains("file:") {
+            continue;
+        }
+        let (name, place) = text.split_once('@').unwrap_or((text, text));
+        let place = place.trim().split([';', ' ', '#']).next().unwrap_or_default();
+        // PDM writes the place of the project so.
+        let place = place.replace("file:///${PROJECT_ROOT}", ".");
+        let name = name.trim().to_owned();
+        add_once(&mut local, LocalPackage { name, place: LocalPlace::Path(place), editable });
     }
     let groups = at(table, &["tool", "poetry", "group"]).and_then(Value::as_table).into_iter().flatten();
     let grouped = groups.map(|(_, group)| group.get("dependencies"));
@@ -180,77 +219,29 @@ fn local_dependencies(table: &Table) -> Vec<String> {
     {
         for (name, value) in table {
             // A dependency may be a list, with one entry a platform.
-            let entries = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-            if entries.iter().any(|entry| entry.get("path").is_some() || entry.get("workspace").is_some()) {
-                add_new(&mut local, [name.clone()]);
+            for entry in value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice) {
+                if let Some(package) = local_package(name, entry) {
+                    add_once(&mut local, package);
+                }
             }
         }
-    }
-    if at(table, &["tool", "uv", "workspace"]).is_some() {
-        add_new(&mut local, ["the members of the workspace".to_owned()]);
     }
     local
 }
 
-fn dependency_reads(folder: Folder<'_>, pyproject: &Pyproject, locks: &[PythonLock]) -> ReadPaths {
-    if let Some(local) = pyproject.local_dependencies.first() {
-        return Err(Obstacle::new("H047", format!("the dependencies include a directory (`{local}`)")));
-    }
-    let config: &[&str] = match pyproject.tool {
-        PythonTool::Poetry => &["poetry.toml"],
-        PythonTool::Uv => &["uv.toml", ".python-version"],
-        PythonTool::Pdm => &["pdm.toml"],
-        // No option of pip leaves the project out.
-        _ => return Err(installs_itself(pyproject)),
+/// `{ path = "../b", develop = true }`, `{ workspace = true }`.
+fn local_package(name: &str, entry: &Value) -> Option<LocalPackage> {
+    let is_set = |key: &str| entry.get(key).and_then(Value::as_bool) == Some(true);
+    let place = match entry.get("path").or_else(|| entry.get("file")) {
+        Some(path) => LocalPlace::Path(path.as_str().unwrap_or_default().to_owned()),
+        None => is_set("workspace").then_some(LocalPlace::Member)?,
     };
-    if ["dependencies", "optional-dependencies"]
-        .iter()
-        .any(|field| pyproject.dynamic.iter().any(|one| one == field))
-    {
-        return Err(Obstacle::new("H051", "the dependencies are computed by building the project"));
-    }
-    let mut reads = vec![folder.path("pyproject.toml")];
-    let own = locks.iter().filter(|lock| lock.tool == Some(pyproject.tool));
-    add_new(&mut reads, own.map(|lock| lock.path.clone()));
-    add_new(&mut reads, folder.those_of(config));
-    Ok(reads)
+    let is_editable = is_set("develop") || is_set("editable");
+    Some(LocalPackage { name: name.to_owned(), place, editable: is_editable })
 }
 
-fn install_reads(pyproject: &Pyproject, dependencies: &ReadPaths) -> ReadPaths {
-    if !pyproject.installs_itself {
-        return dependencies.clone();
+fn add_once(list: &mut Vec<LocalPackage>, package: LocalPackage) {
+    if !list.contains(&package) {
+        list.push(package);
     }
-    Err(installs_itself(pyproject))
-}
-
-fn installs_itself(pyproject: &Pyproject) -> Obstacle {
-    if pyproject.version_from_git {
-        return Obstacle::new("H052", "the install takes the version from git");
-    }
-    Obstacle::new("H051", "the install includes the project itself")
-}
-
-/// What `pipenv install` reads.
-pub(super) fn read_pipfile(folder: Folder<'_>) -> ReadPaths {
-    let path = folder.path("Pipfile");
-    let Answer::Present(text) = folder.text("Pipfile") else {
-        return Err(Obstacle::new("H050", format!("`{path}` could not be read")));
-    };
-    let Ok(table) = text.parse::<Table>() else {
-        return Err(Obstacle::new("H050", format!("`{path}` is not valid TOML")));
-    };
-    // Every table but these is a group of packages.
-    let groups = table
-        .iter()
-        .filter(|(name, _)| !matches!(name.as_str(), "source" | "requires" | "scripts" | "pipenv"));
-    for (name, value) in groups.filter_map(|(_, group)| group.as_table()).flatten() {
-        let is_local =
-            |key: &str| value.get(key).and_then(Value::as_str).is_some_and(|place| !place.contains("://"));
-        if is_local("path") || is_local("file") {
-            return Err(Obstacle::new("H047", format!("`{name}` comes from a directory")));
-        }
-    }
-    let mut reads = vec![path];
-    add_new(&mut reads, folder.those_of(&["Pipfile.lock"]));
-    Ok(reads)
 }

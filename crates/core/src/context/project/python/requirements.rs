@@ -1,6 +1,7 @@
 //! The requirements file format of pip.
 
-use super::super::{Obstacle, add_new, text};
+use super::super::{Obstacle, add_new};
+use super::local::local_reads;
 use crate::context::{Answer, ContextFiles, EntryKind, normalise, split};
 
 /// How many files one requirements file may lead to.
@@ -32,6 +33,8 @@ pub struct Requirements {
     pub constraints: Vec<String>,
     /// Projects and archives on disk, as written: `-e .`, `./pkg`, `file:` URLs, wheels.
     pub local: Vec<String>,
+    /// Those of `local` that are installed as a link to their directory (`-e`).
+    pub editable: Vec<String>,
     /// The value of each `--find-links`.
     pub find_links: Vec<String>,
     /// The value of each `--index-url` and `--extra-index-url`.
@@ -70,7 +73,11 @@ impl Requirements {
             "-e" | "--editable" if value.contains("://") && !value.starts_with("file:") => {
                 self.packages.push(value.to_owned());
             }
-            "-e" | "--editable" => self.local.push(value.to_owned()),
+            "-e" | "--editable" => {
+                let place = value.split([';', ' ']).next().unwrap_or_default();
+                self.local.push(place.to_owned());
+                self.editable.push(place.to_owned());
+            }
             known if PLAIN_OPTIONS.contains(&known) => {}
             _ => self.unknown_options.push(option.to_owned()),
         }
@@ -82,7 +89,7 @@ impl Requirements {
         let place = text.split_once(" @ ").map_or(text, |(_, url)| url.trim());
         let bare = place.split([';', ' ', '\t']).next().unwrap_or_default();
         let is_url = bare.contains("://") || bare.starts_with("file:");
-        let is_path = bare.starts_with('.') || bare.contains('/') || bare.contains('\\');
+        let is_path = bare.starts_with('.') || bare.contains(['/', '\\']);
         let is_archive = ARCHIVES.iter().any(|ending| bare.ends_with(ending));
         let is_local = if is_url { bare.contains("file:") } else { is_path || is_archive };
         if is_local {
@@ -145,13 +152,13 @@ pub fn requirements_reads(files: &dyn ContextFiles, path: &str, root: &str) -> R
         if reads.len() >= MAX_INCLUDED {
             return Err(Obstacle::new("H050", "the requirements include too many files"));
         }
-        let file = match text(files, &path) {
+        let file = match requirements_text(files, &path) {
             Answer::Present(text) => Requirements::parse(&path, &text),
             Answer::Absent => return Err(Obstacle::new("H050", format!("`{path}` is not in the context"))),
             Answer::Unknown => return Err(Obstacle::new("H050", format!("`{path}` could not be read"))),
         };
         add_new(&mut reads, [path]);
-        let extra = beside(files, &file, root)?;
+        let extra = file.beside(files, root)?;
         open.extend(included(&file)?);
         add_new(&mut reads, extra);
     }
@@ -176,35 +183,56 @@ fn included(file: &Requirements) -> Result<Vec<String>, Obstacle> {
     Ok(paths)
 }
 
-/// What this file names on disk. A project is more than can be listed; an archive is one file.
-fn beside(files: &dyn ContextFiles, file: &Requirements, root: &str) -> Result<Vec<String>, Obstacle> {
-    if let Some(option) = file.unknown_options.first() {
-        return Err(Obstacle::new("H050", format!("`{}` has the option `{option}`", file.path)));
-    }
-    let of_kind = |path: &str, kind: EntryKind| {
-        let path = (!path.starts_with('/')).then(|| normalise(&format!("{root}/{path}"))).flatten()?;
-        files.entry(&path).present().filter(|entry| entry.kind == kind).map(|_| path)
-    };
-    let mut reads = Vec::new();
-    for local in &file.local {
-        let archive = of_kind(local, EntryKind::File);
-        reads.push(archive.ok_or_else(|| {
-            Obstacle::new("H047", format!("`{}` installs the directory `{local}`", file.path))
-        })?);
-    }
-    for links in file.find_links.iter().filter(|links| !links.starts_with("http")) {
-        let directory = of_kind(links, EntryKind::Directory);
-        reads.push(directory.ok_or_else(|| {
-            Obstacle::new("H050", format!("`{}` looks for packages in `{links}`", file.path))
-        })?);
-    }
-    if let Some(index) =
-        file.indexes.iter().find(|index| !index.contains("://") || index.starts_with("file:"))
-    {
-        // `${INDEX}` is filled in from the environment, and no file.
-        if !index.starts_with('$') {
-            return Err(Obstacle::new("H050", format!("`{}` has its index in `{index}`", file.path)));
+/// The text of a requirements file, decoded as pip does: by its byte order mark, else as UTF-8. Other encodings are only
+/// found in comments, and do not matter here.
+///
+/// Source: pip's `auto_decode` (pip/_internal/utils/encoding.py).
+pub(super) fn requirements_text(files: &dyn ContextFiles, path: &str) -> Answer<String> {
+    files.read(path).map(|bytes| {
+        let wide = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
+            let units = bytes.chunks_exact(2).map(|pair| match pair {
+                [first, second] => read([*first, *second]),
+                _ => 0,
+            });
+            char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+        };
+        match &*bytes {
+            [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
+            [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+            [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
+            all => String::from_utf8_lossy(all).into_owned(),
         }
+    })
+}
+
+impl Requirements {
+    /// What this file names on disk, when pip runs in `root`.
+    pub(super) fn beside(&self, files: &dyn ContextFiles, root: &str) -> Result<Vec<String>, Obstacle> {
+        if let Some(option) = self.unknown_options.first() {
+            return Err(Obstacle::new("H050", format!("`{}` has the option `{option}`", self.path)));
+        }
+        let mut reads = Vec::new();
+        for local in &self.local {
+            add_new(&mut reads, local_reads(files, root, local, self.editable.contains(local))?);
+        }
+        for links in self.find_links.iter().filter(|links| !links.starts_with("http")) {
+            let path = (!links.starts_with('/')).then(|| normalise(&format!("{root}/{links}"))).flatten();
+            let is_directory = |path: &String| {
+                let entry = files.entry(path).present();
+                !path.is_empty() && entry.is_some_and(|entry| entry.kind == EntryKind::Directory)
+            };
+            let directory = path.filter(is_directory).ok_or_else(|| {
+                Obstacle::new("H050", format!("`{}` looks for packages in `{links}`", self.path))
+            })?;
+            add_new(&mut reads, [directory]);
+        }
+        // `${INDEX}` is filled in from the environment, and no file.
+        let is_file = |index: &&String| {
+            (!index.contains("://") || index.starts_with("file:")) && !index.starts_with('$')
+        };
+        if let Some(index) = self.indexes.iter().find(is_file) {
+            return Err(Obstacle::new("H050", format!("`{}` has its index in `{index}`", self.path)));
+        }
+        Ok(reads)
     }
-    Ok(reads)
 }

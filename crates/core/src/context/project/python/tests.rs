@@ -55,6 +55,7 @@ own @ file:///src/own
         ]
     );
     assert_eq!(file.local, [".", "./libs/own[extra]", "vendor/a-1.whl", "file:///src/own"]);
+    assert_eq!(file.editable, ["."]);
     assert_eq!(file.unknown_options, ["--mystery"]);
     assert!(file.hashes);
 }
@@ -82,6 +83,19 @@ fn what_pip_reads() {
         (&[("requirements.txt", "./w/a.whl"), ("w/a.whl", "")], &["requirements.txt", "w/a.whl"]),
         (&[("requirements.txt", "--find-links w\nx"), ("w/a.whl", "")], &["requirements.txt", "w"]),
         (&[("requirements.txt", "-i ${INDEX}\nx")], &["requirements.txt"]),
+        // A directory of the context is read whole, with the directories that it depends on.
+        (
+            &[("requirements.txt", "./libs/a[x]"), ("libs/a/setup.py", "setup()")],
+            &["requirements.txt", "libs/a"],
+        ),
+        (
+            &[
+                ("requirements.txt", "-e libs/a"),
+                ("libs/a/pyproject.toml", "[tool.poetry.dependencies]\nb = {path = '../b'}"),
+                ("libs/b/pyproject.toml", ""),
+            ],
+            &["requirements.txt", "libs/a", "libs/b"],
+        ),
     ];
     for (files, reads) in cases {
         let wanted = Ok(reads.iter().map(|path| (*path).to_owned()).collect());
@@ -101,8 +115,19 @@ fn what_pip_reads() {
         ("-f gone", "H050"),
         ("--index-url file:///srv", "H050"),
         ("--mystery", "H050"),
+        ("./git", "H052"),
+        ("./up", "H047"),
+        ("-e ./old", "H060"),
+        ("./bare", "H047"),
     ] {
-        let found = python(&[("requirements.txt", text)]);
+        let found = python(&[
+            ("requirements.txt", text),
+            ("git/pyproject.toml", "[tool.setuptools_scm]"),
+            ("up/setup.py", "open('../VERSION')"),
+            ("old/setup.py", ""),
+            ("old/src/old.egg-info/PKG-INFO", ""),
+            ("bare/a.py", ""),
+        ]);
         assert_eq!(found.install_reads("requirements.txt").unwrap_err().hazard, hazard, "{text}");
         assert_eq!(found.dependency_reads("requirements.txt"), found.install_reads("requirements.txt"));
     }
@@ -175,9 +200,11 @@ fn what_a_pyproject_install_reads() {
         (uv, "uv.lock", Some("H052"), None),
         ("[tool.uv]\npackage = true\n", "uv.lock", Some("H051"), None),
         ("[tool.uv.sources]\nb = {workspace = true}\n", "uv.lock", Some("H047"), Some("H047")),
-        ("[tool.uv.workspace]\nmembers = ['p/*']\n", "uv.lock", Some("H047"), Some("H047")),
+        ("[tool.uv.workspace]\nmembers = ['p/*']\n", "uv.lock", Some("H051"), None),
+        ("[tool.uv]\nfind-links = ['wheels']\n", "uv.lock", Some("H050"), Some("H050")),
         ("[project]\ndependencies = ['b @ file:///b']\n", "uv.lock", Some("H047"), Some("H047")),
         ("[project]\ndynamic = ['dependencies']\n", "uv.lock", Some("H051"), Some("H051")),
+        ("[project]\ndynamic = ['dependencies']\n[tool.poetry]\n", "poetry.lock", Some("H051"), None),
         ("[tool.pdm]\n", "pdm.lock", Some("H051"), None),
         ("[tool.pdm]\ndistribution = false\n", "pdm.lock", None, None),
         ("[tool.pdm.version]\nsource = 'scm'\n", "pdm.lock", Some("H052"), None),
@@ -200,6 +227,131 @@ fn what_a_pyproject_install_reads() {
         python(&[("a/pyproject.toml", "[tool.uv]"), ("a/uv.lock", ""), ("a/.python-version", "3.13")]);
     let wanted = ["a/pyproject.toml", "a/uv.lock", "a/.python-version"].map(str::to_owned).to_vec();
     assert_eq!(found.install_reads("a/pyproject.toml"), Ok(wanted));
+}
+
+#[test]
+fn what_building_reads() {
+    let manifest = "\
+[build-system]
+requires = ['setuptools']
+[project]
+name = 'a'
+readme = 'README.md'
+dynamic = ['version', 'dependencies']
+[project.license]
+file = 'LICENSE'
+[tool.setuptools.dynamic]
+version = {file = 'VERSION'}
+dependencies = {file = ['requirements.txt', 'gone.txt']}
+";
+    let building = python(&[
+        ("pyproject.toml", manifest),
+        ("README.md", ""),
+        ("LICENSE", ""),
+        ("VERSION", "1"),
+        ("requirements.txt", "flask"),
+        ("notes.md", ""),
+    ])
+    .building
+    .unwrap();
+    assert_eq!(building.files, ["pyproject.toml", "README.md", "LICENSE", "requirements.txt", "VERSION"]);
+    assert_eq!(building.requirements, ["requirements.txt"]);
+    assert!(!building.needs_git && !building.runs_code);
+
+    let setup = "\
+with open('README.rst') as f: long = f.read()
+with open(\"requirements.txt\") as f: needs = f.readlines()
+setup(name='a', install_requires=needs, version=open('gone').read())
+";
+    let files =
+        [("a/setup.py", setup), ("a/README.rst", ""), ("a/requirements.txt", ""), ("a/setup.cfg", "[pbr]")];
+    let building = python(&files).building.unwrap();
+    assert_eq!(building.files, ["a/setup.py", "a/setup.cfg", "a/README.rst", "a/requirements.txt"]);
+    assert_eq!(building.requirements, ["a/requirements.txt"]);
+    assert!(building.needs_git && building.runs_code);
+
+    assert_eq!(python(&[("pyproject.toml", "[tool.ruff]"), ("requirements.txt", "")]).building, None);
+}
+
+#[test]
+fn the_members_of_a_workspace_are_enumerated() {
+    let manifest =
+        "[tool.uv.workspace]\nmembers = ['packages/*', 'tools/b?', 'gone']\nexclude = ['packages/old']\n";
+    let found = python(&[
+        ("pyproject.toml", manifest),
+        ("uv.lock", ""),
+        ("packages/a/pyproject.toml", ""),
+        ("packages/old/pyproject.toml", ""),
+        ("packages/none/a.py", ""),
+        ("tools/b1/pyproject.toml", ""),
+        ("tools/c1/pyproject.toml", ""),
+    ]);
+    assert_eq!(found.workspace_members().unwrap(), ["packages/a/pyproject.toml", "tools/b1/pyproject.toml"]);
+    let found = python(&[("pyproject.toml", "[tool.uv.workspace]\nmembers = ['**/x']\n")]);
+    assert_eq!(found.workspace_members().unwrap_err().hazard, "H047");
+}
+
+#[test]
+fn an_environment_of_conda() {
+    let text = "\
+name: shop  # ours
+channels:
+  - conda-forge
+dependencies:
+  - python=3.12
+  - conda-forge::gdal >=3
+  - pip:
+      - flask==3.0
+      - -r requirements.txt
+      - ./libs/own
+  - numpy
+prefix: /opt/x
+";
+    let files = [
+        ("environment.yml", text),
+        ("requirements.txt", "-r more.txt"),
+        ("more.txt", ""),
+        ("libs/own/setup.py", ""),
+    ];
+    let found = python(&files);
+    let environment = &found.conda[0];
+    assert_eq!(environment.name.as_deref(), Some("shop"));
+    assert_eq!(environment.pip_options, ["-r requirements.txt"]);
+    assert_eq!(environment.packages, ["python=3.12", "gdal >=3", "flask==3.0", "./libs/own", "numpy"]);
+    let wanted = ["environment.yml", "requirements.txt", "more.txt", "libs/own"].map(str::to_owned).to_vec();
+    assert_eq!(found.install_reads("environment.yml"), Ok(wanted));
+    for (entry, hazard) in [("-e .", "H047"), ("-r /r.txt", "H050"), ("-r gone.txt", "H050")] {
+        let text = format!("dependencies:\n- pip:\n  - {entry}\n");
+        let found = python(&[("environment.yml", &text)]);
+        assert_eq!(found.install_reads("environment.yml").unwrap_err().hazard, hazard, "{entry}");
+    }
+    // A workflow's settings are no environment.
+    let files = MemoryFiles::new([("environment.yml", "production: true\n")]);
+    assert_eq!(detect(&files), Answer::Present(vec![]));
+}
+
+#[test]
+fn the_packages_that_a_project_names() {
+    let found = python(&[
+        ("requirements.txt", "Flask_Login==1\n-e git+https://x.example/a.git#egg=Own_Thing\n"),
+        (
+            "pyproject.toml",
+            "[project]\ndependencies = ['psycopg2-binary>=2']\n[tool.poetry.dependencies]\npython = '^3'\nlxml = '*'\n",
+        ),
+        ("poetry.lock", "[[package]]\nname = \"MarkupSafe\"\n[package.source]\nname = \"mirror\"\n"),
+        ("Pipfile", "[[source]]\nname = 'pypi'\n[packages]\nuwsgi = '*'\n"),
+    ]);
+    let names: Vec<_> = found.packages.iter().map(String::as_str).collect();
+    assert_eq!(names, ["flask-login", "lxml", "markupsafe", "own-thing", "psycopg2-binary", "uwsgi"]);
+}
+
+#[test]
+fn a_requirements_file_of_powershell_is_read() {
+    let mut bytes = vec![0xff, 0xfe];
+    bytes.extend("flask\r\n-r b.txt\r\n".encode_utf16().flat_map(u16::to_le_bytes));
+    let files = MemoryFiles::new([("requirements.txt", bytes), ("b.txt", b"# caf\xe9\nx".to_vec())]);
+    let reads = requirements_reads(&files, "requirements.txt", "");
+    assert_eq!(reads, Ok(vec!["requirements.txt".to_owned(), "b.txt".to_owned()]));
 }
 
 #[test]
