@@ -11,6 +11,7 @@ pub mod installs;
 pub(crate) mod litter;
 mod plan;
 pub(crate) mod process;
+pub(crate) mod reorder;
 pub(crate) mod root_needs;
 mod skip;
 mod subject;

@@ -1,5 +1,7 @@
 //! What a rewrite owes to the build context: which files steps see, and which are sent at all.
 
+mod steps;
+
 use std::collections::BTreeSet;
 
 use super::gate::Rejected;
@@ -8,7 +10,7 @@ use crate::model::{
     BuildModel, CopiedFile, Delta, FileView, Meaning, is_file, lost_files, matched, same_at_the_end,
 };
 use crate::rule::ContextView;
-use crate::rule::dependencies::{Reads, reads};
+use crate::rule::dependencies::{Reads, Way, reads};
 use crate::syntax::Keyword;
 
 /// The deltas that only the context shows.
@@ -86,8 +88,9 @@ fn places(model: &BuildModel) -> Vec<(&'static str, &str, Vec<&str>)> {
         .collect()
 }
 
-/// Steps have been moved: no copy has passed another, every stage ends with the same files, and a RUN that sees fewer
-/// than before reads none of those that it lost. What cannot be computed does not pass.
+/// Steps have been moved: no copy has passed another, every stage ends with the same files, each RUN is the one that it was
+/// (or was cut in two, or has got one before it that installs), and a RUN that sees fewer files than before reads none of
+/// those that it lost. What cannot be computed does not pass.
 fn nothing_is_missed(
     context: &ContextView<'_>,
     files: &FileView,
@@ -105,6 +108,7 @@ fn nothing_is_missed(
         Some(false) => return rejected("a stage ends with other files"),
         None => return rejected("it is not known with which files a stage ends"),
     }
+    steps::runs_belong_together(context, files, before, after)?;
     let Some(pairs) = matched(before, after) else { return rejected("too much has changed to compare") };
     for pair in pairs {
         if !lost.iter().any(|delta| delta.instruction() == Some(pair.before)) {
@@ -120,6 +124,9 @@ fn nothing_is_missed(
         };
         let needed = match reads(context, before, pair.before, &locate) {
             Reads::Nothing => continue,
+            Reads::Install(install) if install.way != Way::Whole => {
+                return rejected(format!("a part of instruction {} needs the source", pair.before));
+            }
             Reads::Install(install) => install.files,
             Reads::Anything => return rejected(format!("instruction {} may read any file", pair.before)),
         };

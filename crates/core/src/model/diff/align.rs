@@ -1,6 +1,6 @@
 //! Finding the instructions of one file in the other.
 
-use crate::model::{BuildModel, Meaning};
+use crate::model::{BuildModel, Meaning, MeaningBody};
 use crate::syntax::{Instruction, Keyword};
 
 /// An instruction that is in both files.
@@ -162,9 +162,15 @@ fn pair_changed(old: &[Side<'_>], new: &[Side<'_>], matches: &mut Vec<Match>) {
             if new_left.contains(&old[i].meaning()) {
                 continue;
             }
-            let found = (next..new_gap.end).find(|j| {
+            let mut candidates = (next..new_gap.end).filter(|j| {
                 similar(old[i].instruction, new[*j].instruction) && !old_left.contains(&new[*j].meaning())
             });
+            let first = candidates.next();
+            // Of a RUN that was cut in two around a COPY, the half behind is the one that stays.
+            let is_copy = |side: &Side<'_>| matches!(side.instruction.keyword, Keyword::Add | Keyword::Copy);
+            let second = first.filter(|j| is_first_half(&old[i], &new[*j])).and_then(|_| candidates.next());
+            let second = second.filter(|j| new[first.unwrap_or(*j)..*j].iter().any(is_copy));
+            let found = second.or(first);
             if let Some(j) = found {
                 matches.push(Match { before: i, after: j });
                 next = j + 1;
@@ -172,6 +178,17 @@ fn pair_changed(old: &[Side<'_>], new: &[Side<'_>], matches: &mut Vec<Match>) {
         }
     }
     matches.sort_by_key(|matched| matched.before);
+}
+
+/// Whether a RUN begins with all commands of another, and has more.
+fn is_first_half(old: &Side<'_>, new: &Side<'_>) -> bool {
+    let text = |side: &Side<'_>| match side.meaning().map(|meaning| &meaning.body) {
+        Some(MeaningBody::Shell(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let (Some(whole), Some(half)) = (text(old), text(new)) else { return false };
+    old.instruction.keyword == Keyword::Run
+        && whole.strip_prefix(&half).is_some_and(|rest| rest.starts_with(" &&"))
 }
 
 /// What the instructions mean that have no match.

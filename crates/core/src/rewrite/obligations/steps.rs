@@ -1,0 +1,220 @@
+//! The RUNs of a file whose installation came before the source: each runs what it ran, and one that was added installs
+//! what the one behind it would have installed.
+//!
+//! This looks at two texts. It knows nothing of the rule, and reads the commands by itself.
+
+use crate::model::{BuildModel, FileView, directory_of};
+use crate::rule::ContextView;
+use crate::rule::dependencies::{Install, Reads, Way, reads};
+use crate::shell::{Item, Joiner, Node};
+use crate::syntax::Keyword;
+
+use super::super::gate::Rejected;
+use super::{needed_are_there, rejected};
+
+/// The RUNs of both files belong together: the same ones in the same order, but that one may have been cut in two, or
+/// have got a RUN before it that installs its dependencies.
+pub(super) fn runs_belong_together(
+    context: &ContextView<'_>,
+    files: &FileView,
+    before: &BuildModel,
+    after: &BuildModel,
+) -> Result<(), Rejected> {
+    for (old_stage, new_stage) in before.stages().iter().zip(after.stages()) {
+        let runs = |model: &BuildModel, stage| -> Vec<usize> {
+            let all = BuildModel::stage_instructions(model, stage);
+            all.filter(|(_, instruction)| instruction.keyword == Keyword::Run)
+                .map(|(index, _)| index)
+                .collect()
+        };
+        let (old, new) = (runs(before, old_stage), runs(after, new_stage));
+        let mut new = new.into_iter();
+        for old in old {
+            let Some(next) = new.next() else { return rejected("a RUN is missing") };
+            if before.meaning(old) == after.meaning(next) {
+                continue;
+            }
+            let Some(rest) = new.next() else { return rejected(format!("instruction {old} has changed")) };
+            let cut = Cut { context, files, before, after, old, first: next, rest };
+            cut.check()?;
+        }
+        if new.next().is_some() {
+            return rejected("there is a RUN that belongs to none of before");
+        }
+    }
+    Ok(())
+}
+
+/// One RUN before, and the two that came of it.
+struct Cut<'a> {
+    context: &'a ContextView<'a>,
+    files: &'a FileView,
+    before: &'a BuildModel,
+    after: &'a BuildModel,
+    old: usize,
+    first: usize,
+    rest: usize,
+}
+
+impl Cut<'_> {
+    fn check(&self) -> Result<(), Rejected> {
+        let read = |model, index| Trace::of(model, index).ok_or(index);
+        let (old, first, rest) =
+            match (read(self.before, self.old), read(self.after, self.first), read(self.after, self.rest)) {
+                (Ok(old), Ok(first), Ok(rest)) => (old, first, rest),
+                _ => return rejected(format!("the commands of instruction {} cannot be followed", self.old)),
+            };
+        if !self.same_place() {
+            return rejected(
+                "the new RUN has other flags, another user or another state than the one it comes from",
+            );
+        }
+        let cut = old.commands.len().checked_sub(rest.commands.len());
+        let Some((moved, kept)) = cut.and_then(|cut| old.commands.split_at_checked(cut)) else {
+            return rejected("a RUN does more than before");
+        };
+        if kept != rest.commands || !first.commands.starts_with(moved) {
+            return rejected("a RUN that was cut in two does not run the same commands in the same order");
+        }
+        if !moved.is_empty() && !old.stops_at_errors {
+            return rejected("a RUN that was cut in two would have gone on behind an error");
+        }
+        let added = first.commands.get(moved.len()..).unwrap_or_default();
+        let install = self.fed(&first)?;
+        self.added_is_known(added, kept, &install)
+    }
+
+    /// Both RUNs are what the one was: flags, user, shell, variables, and the directory that they begin in.
+    fn same_place(&self) -> bool {
+        let flags = |model: &BuildModel, index: usize| {
+            model
+                .instruction(index)
+                .map(|run| run.flags.iter().map(|flag| flag.text.clone()).collect::<Vec<_>>())
+        };
+        let state = |model: &BuildModel, index: usize| model.place(index).map(|(_, step)| step.state.clone());
+        let begins = directory_of(self.before, self.old);
+        let same = |index: usize| {
+            flags(self.before, self.old) == flags(self.after, index)
+                && state(self.before, self.old) == state(self.after, index)
+                && directory_of(self.after, index) == begins
+        };
+        begins.is_some() && same(self.first) && same(self.rest)
+    }
+
+    /// The first RUN is an installation, and finds everything that it reads at its place.
+    fn fed(&self, first: &Trace) -> Result<Install, Rejected> {
+        let views = (self.files.visible(self.before, self.old), self.files.visible(self.after, self.first));
+        let (Some(had), Some(has)) = views else {
+            return rejected(format!("it is not known which files instruction {} sees", self.old));
+        };
+        let locate = |path: &str| {
+            let found = has.iter().find(|file| file.target == path);
+            found.map(|file| file.path.clone())
+        };
+        let Reads::Install(install) = reads(self.context, self.after, self.first, &locate) else {
+            return rejected(format!("the new RUN `{}` is no installation of what is there", first.shown()));
+        };
+        if install.way != Way::Whole {
+            return rejected("the new RUN needs the source");
+        }
+        match &install.files {
+            Ok(needed) => needed_are_there(needed, &had, &has)?,
+            Err(refusal) => return rejected(format!("what the new RUN reads is not known: {refusal}")),
+        }
+        Ok(install)
+    }
+
+    /// A command that is only added is the one that is known to install the same for the next command.
+    fn added_is_known(&self, added: &[Step], kept: &[Step], install: &Install) -> Result<(), Rejected> {
+        let added = match added {
+            [] => return Ok(()),
+            [added] => added,
+            _ => return rejected("the new RUN runs more than one command more than before"),
+        };
+        let Some(had) = self.files.visible(self.before, self.old) else {
+            return rejected(format!("it is not known which files instruction {} sees", self.old));
+        };
+        let locate = |path: &str| {
+            let found = had.iter().find(|file| file.target == path);
+            found.map(|file| file.path.clone())
+        };
+        let Reads::Install(wanted) = reads(self.context, self.before, self.old, &locate) else {
+            return rejected("a RUN is added to one that installs nothing");
+        };
+        let Way::Split { first, .. } = &wanted.way else {
+            return rejected("a RUN is added to one that comes before the source itself");
+        };
+        let is_last = first == &added.command || first.ends_with(&format!(" {}", added.command));
+        let same_context = kept.first().is_some_and(|next| next.prelude == added.prelude);
+        if !is_last || !same_context || wanted.stack != install.stack || wanted.project != install.project {
+            return rejected(format!("`{}` does not install what the step behind it needs", added.command));
+        }
+        Ok(())
+    }
+}
+
+/// What a RUN runs, one command after the other.
+struct Trace {
+    commands: Vec<Step>,
+    /// Whether a command only runs when the ones before it have succeeded.
+    stops_at_errors: bool,
+}
+
+/// A command with what the shell was told before it.
+#[derive(Clone, PartialEq, Eq)]
+struct Step {
+    prelude: Vec<String>,
+    command: String,
+}
+
+impl Trace {
+    /// `None` where the text cannot be read.
+    fn of(model: &BuildModel, index: usize) -> Option<Self> {
+        let text = model.shell_text(index).filter(|text| text.script.is_readable() && !text.is_heredoc())?;
+        let (mut prelude, mut commands) = (Vec::new(), Vec::<Step>::new());
+        let (mut exits, mut stops_at_errors) = (false, true);
+        for item in text.script.list() {
+            let command = item.canonical();
+            if item.background.is_some() {
+                return None;
+            }
+            match item.joiner.as_ref().map(|join| join.kind) {
+                None | Some(Joiner::And) => {}
+                Some(Joiner::Sequence) => stops_at_errors &= exits,
+                // An alternative belongs to the command before it.
+                Some(Joiner::Or) => {
+                    let last = commands.last_mut()?;
+                    last.command = format!("{} || {command}", last.command);
+                    continue;
+                }
+                Some(Joiner::Background) => return None,
+            }
+            if sets_the_shell(item) {
+                exits |= command.strip_prefix("set -").is_some_and(|options| {
+                    options.split(' ').next().is_some_and(|letters| letters.contains('e'))
+                });
+                prelude.push(command);
+            } else {
+                commands.push(Step { prelude: prelude.clone(), command });
+            }
+        }
+        Some(Self { commands, stops_at_errors })
+    }
+
+    fn shown(&self) -> String {
+        self.commands.iter().map(|step| step.command.as_str()).collect::<Vec<_>>().join(" && ")
+    }
+}
+
+/// Whether a command changes nothing but the shell that it runs in.
+fn sets_the_shell(item: &Item) -> bool {
+    let Node::Simple(simple) = &item.node else { return false };
+    match simple.name() {
+        Some(name) => {
+            ["cd", "set", "export", "umask"].contains(&name)
+                && simple.literal_words().is_some()
+                && simple.redirects.is_empty()
+        }
+        None => simple.words.is_empty() && !simple.assignments.is_empty(),
+    }
+}

@@ -1,0 +1,353 @@
+//! The commands of one RUN, put together: what they read, and which of them can run before the source is copied.
+
+use crate::model::{ShellText, State};
+use crate::shell::{Item, Join, Joiner, Node, RedirectOp, Simple};
+use crate::syntax::Instruction;
+
+use super::{
+    Command, ContextView, Dependencies, First, Install, Locate, Place, Reads, Refusal, Removed, STACKS,
+    Stack, Way, harmless, is_context_mount, place_from,
+};
+
+/// A RUN that is being read.
+pub(super) struct Reading<'a> {
+    context: &'a ContextView<'a>,
+    instruction: &'a Instruction,
+    text: &'a ShellText,
+    locate: Locate<'a>,
+    state: &'a State,
+    /// Where the next command runs.
+    directory: String,
+    /// What the text itself has set so far.
+    variables: Vec<(String, String)>,
+    parts: Vec<Part<'a>>,
+}
+
+/// A command at the top of the text.
+struct Part<'a> {
+    item: &'a Item,
+    kind: Kind,
+}
+
+enum Kind {
+    /// It only changes the shell that it runs in: `cd web`, `set -e`, `export CI=1`.
+    Prelude,
+    /// It reads none of the copied files.
+    Nothing,
+    /// It installs.
+    Install(&'static Stack, String, Dependencies),
+    /// It may read anything.
+    Other,
+}
+
+impl Part<'_> {
+    /// Whether it can run before the source is there.
+    fn is_light(&self) -> bool {
+        match &self.kind {
+            Kind::Prelude | Kind::Nothing => true,
+            Kind::Install(_, _, found) => found.first == First::Move,
+            Kind::Other => false,
+        }
+    }
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(
+        context: &'a ContextView<'a>,
+        instruction: &'a Instruction,
+        text: &'a ShellText,
+        locate: Locate<'a>,
+        state: &'a State,
+        directory: String,
+    ) -> Self {
+        let mut reading = Self {
+            context,
+            instruction,
+            text,
+            locate,
+            state,
+            directory,
+            variables: Vec::new(),
+            parts: Vec::new(),
+        };
+        for item in text.script.list() {
+            let kind = match &item.node {
+                Node::Simple(simple) if item.background.is_none() => reading.simple(simple),
+                _ => Kind::Other,
+            };
+            reading.parts.push(Part { item, kind });
+        }
+        reading
+    }
+
+    /// What one command is.
+    fn simple(&mut self, simple: &Simple) -> Kind {
+        let is_plain = simple.redirects.iter().all(is_thrown_away)
+            && simple.assignments.iter().all(|assignment| assignment.value.value().is_some());
+        if is_plain && harmless::removes_caches(simple) {
+            return Kind::Nothing;
+        }
+        let known: Vec<&str> = simple.words.iter().filter_map(|word| word.value()).collect();
+        let is_literal = is_plain && known.len() == simple.words.len();
+        if is_literal && self.is_prelude(simple, &known) {
+            return Kind::Prelude;
+        }
+        if is_literal && harmless::reads_nothing(&known) {
+            return Kind::Nothing;
+        }
+        let mut variables = self.variables.clone();
+        variables.extend(simple.assignments.iter().filter_map(variable));
+        let place = Place {
+            context: self.context,
+            directory: &self.directory,
+            state: self.state,
+            locate: self.locate,
+            variables: &variables,
+        };
+        for stack in STACKS {
+            match (stack.read)(&place, &known) {
+                Command::NotMine => {}
+                Command::Nothing if is_literal => return Kind::Nothing,
+                Command::Nothing => return Kind::Other,
+                Command::Installs(mut found) => {
+                    if !is_literal {
+                        let text = shown(&self.text.script.text().get(simple.span.clone()));
+                        let reason = format!("what `{text}` reads is up to the shell");
+                        found.files = Err(Refusal::hazard("H061", reason));
+                    }
+                    let command = known.iter().take(2).copied().collect::<Vec<_>>().join(" ");
+                    return Kind::Install(stack, command, found);
+                }
+            }
+        }
+        Kind::Other
+    }
+
+    /// Follows a command that only changes the shell.
+    fn is_prelude(&mut self, simple: &Simple, words: &[&str]) -> bool {
+        match words {
+            [] if simple.redirects.is_empty() && !simple.assignments.is_empty() => {
+                self.variables.extend(simple.assignments.iter().filter_map(variable));
+                true
+            }
+            ["cd", to] => match place_from(&self.directory, to) {
+                Some(directory) if *to != "-" => {
+                    self.directory = directory;
+                    true
+                }
+                _ => false,
+            },
+            ["set", options @ ..] => {
+                options.iter().all(|option| option.starts_with(['-', '+']) || *option == "pipefail")
+            }
+            ["export", settings @ ..] => {
+                let pairs: Option<Vec<_>> = settings.iter().map(|setting| setting.split_once('=')).collect();
+                let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+                self.variables.extend(pairs.iter().flatten().copied().map(own));
+                pairs.is_some()
+            }
+            ["umask", _] => true,
+            _ => false,
+        }
+    }
+
+    /// The whole RUN.
+    pub(super) fn finish(self) -> Reads {
+        let mounts_context = self.instruction.flags.iter().any(is_context_mount);
+        let light = self.parts.iter().take_while(|part| part.is_light()).count();
+        let (lead, rest) = self.parts.split_at(light);
+        // A download of what is installed a command before is not added again.
+        let added = match rest.first().map(|part| &part.kind) {
+            Some(Kind::Install(stack, _, found)) if !installs(lead, stack, &found.project) => Some(found),
+            _ => None,
+        };
+        let first_of =
+            |parts: &[Part<'_>]| parts.iter().position(|part| matches!(part.kind, Kind::Install(..)));
+        let at = first_of(lead).or_else(|| Some(light + first_of(rest)?));
+        let Some((part, (stack, command, found))) = at.and_then(|at| self.parts.get(at)).and_then(|part| {
+            let Kind::Install(stack, command, found) = &part.kind else { return None };
+            Some((part, (stack, command, found)))
+        }) else {
+            return if rest.is_empty() && !mounts_context { Reads::Nothing } else { Reads::Anything };
+        };
+        let mut remarks: Vec<String> = Vec::new();
+        let mut files = Ok(Vec::new());
+        let counted = lead.iter().filter_map(|part| match &part.kind {
+            Kind::Install(_, _, found) => Some(found),
+            _ => None,
+        });
+        for found in counted.chain(added) {
+            join_files(&mut files, &found.files);
+            for remark in &found.remarks {
+                if !remarks.contains(remark) {
+                    remarks.push(remark.clone());
+                }
+            }
+        }
+        let way = if rest.is_empty() { Ok(Way::Whole) } else { self.split(lead, rest, added) };
+        let (way, refusal) = match way {
+            Ok(way) => (way, None),
+            Err(refusal) => (Way::Whole, Some(refusal)),
+        };
+        if let (Ok(_), Some(refusal)) = (&files, refusal) {
+            files = Err(refusal);
+        }
+        if mounts_context {
+            files = Err(Refusal::hazard("H065", "the step mounts files of the context"));
+        }
+        let Node::Simple(simple) = &part.item.node else { return Reads::Anything };
+        let start = simple.words.first().map_or(simple.span.start, |word| word.span.start);
+        Reads::Install(Install {
+            command: command.clone(),
+            range: self.text.file_range(self.instruction, &(start..simple.span.end)),
+            stack: stack.name,
+            project: found.project.clone(),
+            makes: found.makes,
+            files,
+            way,
+            remarks,
+        })
+    }
+
+    /// The commands that come before the source, when `rest` has to stay behind it.
+    fn split(
+        &self,
+        lead: &[Part<'_>],
+        rest: &[Part<'_>],
+        added: Option<&Dependencies>,
+    ) -> Result<Way, Refusal> {
+        let stays = || {
+            let text = rest.first().map(|part| self.text.script.text().get(part.item.node.span()));
+            let reason = format!("`{}` in the same step may read the source", shown(&text.flatten()));
+            Refusal::hazard("H061", reason)
+        };
+        let has_install = lead.iter().any(|part| matches!(part.kind, Kind::Install(..)));
+        if !has_install && added.is_none() {
+            return Err(stays());
+        }
+        // What stands behind the last command that does something only changes the shell for what follows.
+        let end = lead.iter().rposition(|part| !matches!(part.kind, Kind::Prelude)).map_or(0, |at| at + 1);
+        let mut first = String::new();
+        let kept = if end == 0 { lead } else { lead.get(..end).unwrap_or_default() };
+        for part in kept {
+            first.push_str(operator(part.item.joiner.as_ref()).map_or("", |(_, blank)| blank));
+            first.push_str(&part.item.canonical());
+        }
+        if let Some(Dependencies { first: First::Add(command), .. }) = added {
+            // What the shell is told behind the last command counts for the added one too.
+            for part in lead.get(end..).unwrap_or_default().iter().filter(|_| end > 0) {
+                first.push_str(" && ");
+                first.push_str(&part.item.canonical());
+            }
+            if !first.is_empty() {
+                first.push_str(" && ");
+            }
+            first.push_str(command);
+        }
+        let mut removed = Vec::new();
+        if end > 0 {
+            if !self.can_be_cut(lead, rest) {
+                return Err(stays());
+            }
+            for (command, part) in lead.iter().enumerate() {
+                let next = lead.iter().chain(rest).nth(command + 1).map(|part| part.item);
+                let (Some(next), false) = (next, matches!(part.kind, Kind::Prelude)) else { continue };
+                removed.push(Removed {
+                    command,
+                    joiner: operator(next.joiner.as_ref()).map_or("", |(name, _)| name),
+                    text: part.item.canonical(),
+                    span: part.item.node.span().start..next.node.span().start,
+                });
+            }
+        }
+        Ok(Way::Split { first, removed })
+    }
+
+    /// Whether the list can be cut in two so that the second half runs exactly when the first succeeds: only `&&` from
+    /// the cut on, or `;` where `set -e` makes it one.
+    fn can_be_cut(&self, lead: &[Part<'_>], rest: &[Part<'_>]) -> bool {
+        const KEPT: [&str; 3] = ["cache", "secret", "ssh"];
+        let stops_at_errors = lead.iter().any(|part| match &part.item.node {
+            Node::Simple(simple) if simple.name() == Some("set") => simple
+                .args()
+                .iter()
+                .filter_map(|word| word.value())
+                .any(|word| word.starts_with('-') && !word.starts_with("--") && word.contains('e')),
+            _ => false,
+        });
+        let goes_on = |part: &Part<'_>| match part.item.joiner.as_ref().map(|join| join.kind) {
+            Some(Joiner::And) | None => true,
+            Some(Joiner::Sequence) => stops_at_errors,
+            Some(_) => false,
+        };
+        // A directory in memory is another one in the second RUN.
+        let keeps_mounts = self.instruction.flags.iter().filter(|flag| flag.name() == "mount").all(|flag| {
+            let mut options = flag.value().unwrap_or_default().split(',');
+            options.any(|option| KEPT.iter().any(|kind| option.strip_prefix("type=") == Some(kind)))
+        });
+        rest.iter().all(goes_on)
+            && lead
+                .iter()
+                .all(|part| goes_on(part) || is_or(part.item) && !matches!(part.kind, Kind::Prelude))
+            && rest.iter().all(|part| part.item.background.is_none())
+            && keeps_mounts
+            && self.text.script.comments().is_empty()
+    }
+}
+
+/// Whether one of the commands installs the same.
+fn installs(parts: &[Part<'_>], stack: &Stack, project: &str) -> bool {
+    parts.iter().any(|part| match &part.kind {
+        Kind::Install(known, _, found) => known.name == stack.name && found.project == project,
+        _ => false,
+    })
+}
+
+fn is_or(item: &Item) -> bool {
+    item.joiner.as_ref().is_some_and(|join| join.kind == Joiner::Or)
+}
+
+/// The operator as deltas name it, and as it is written between two commands.
+fn operator(join: Option<&Join>) -> Option<(&'static str, &'static str)> {
+    Some(match join?.kind {
+        Joiner::And => ("&&", " && "),
+        Joiner::Or => ("||", " || "),
+        Joiner::Sequence if join?.line_break => ("line break", "; "),
+        Joiner::Sequence => (";", "; "),
+        Joiner::Background => ("&", " & "),
+    })
+}
+
+/// Adds to what is read; the first thing that is in the way stays.
+fn join_files(files: &mut Result<Vec<String>, Refusal>, more: &Result<Vec<String>, Refusal>) {
+    match (files.as_mut(), more) {
+        (Ok(known), Ok(more)) => {
+            let new: Vec<String> = more.iter().filter(|path| !known.contains(path)).cloned().collect();
+            known.extend(new);
+        }
+        (Ok(_), Err(refusal)) => *files = Err(refusal.clone()),
+        (Err(_), _) => {}
+    }
+}
+
+/// Whether output goes nowhere: `> /dev/null`, `2>&1`.
+fn is_thrown_away(redirect: &crate::shell::Redirect) -> bool {
+    redirect.here_doc.is_none()
+        && match redirect.operator {
+            RedirectOp::DuplicateOut => true,
+            RedirectOp::Write | RedirectOp::Append | RedirectOp::Read => {
+                redirect.target.value() == Some("/dev/null")
+            }
+            _ => false,
+        }
+}
+
+fn variable(assignment: &crate::shell::Assignment) -> Option<(String, String)> {
+    let is_plain = !assignment.append && !assignment.subscript;
+    is_plain.then(|| Some((assignment.name.clone(), assignment.value.value()?.to_owned())))?
+}
+
+/// A command as it is shown: on one line.
+fn shown(text: &Option<&str>) -> String {
+    text.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+}
