@@ -21,16 +21,22 @@ use std::collections::VecDeque;
 
 use super::{Answer, ContextFiles, Entry, EntryKind, join, normalise};
 
+mod go;
+mod native;
 mod node;
 mod others;
 mod python;
+mod rust;
 
+pub use go::{GoProject, GoReplace, GoRequire, GoSources};
+pub use native::{NativeBuild, NativeProject};
 pub use node::{LocalDependency, NodeLock, NodeLockKind, NodeManager, NodeProject};
 pub use python::{
     Building, CondaEnvironment, LocalPackage, LocalPlace, PYTHON_ENVIRONMENTS, Pyproject, PythonLock,
     PythonProject, PythonTool, PythonWorkspace, Requirements, conda_reads, python_package_name,
     requirements_reads,
 };
+pub use rust::{CargoFetch, LockedCrate, RustBin, RustPackage, RustProject};
 
 /// How far below the root projects are looked for: `services/web` is found, `a/b/c` is not.
 const DEPTH: usize = 2;
@@ -74,10 +80,12 @@ pub enum Stack {
     Node(Box<NodeProject>),
     /// `requirements.txt`, `pyproject.toml`, `Pipfile`, `setup.py`, `environment.yml`.
     Python(Box<PythonProject>),
-    /// `go.mod`.
-    Go,
+    /// `go.mod`, `go.work`.
+    Go(Box<GoProject>),
     /// `Cargo.toml`.
-    Rust,
+    Rust(Box<RustProject>),
+    /// C and C++: `CMake`, autotools, Meson, make.
+    Native(Box<NativeProject>),
     /// Maven or Gradle, and so Kotlin.
     Java,
     /// A project or solution file of .NET.
@@ -211,6 +219,9 @@ pub fn detect(files: &dyn ContextFiles) -> Answer<Vec<Project>> {
 fn look_at(folder: Folder<'_>, projects: &mut Vec<Project>) {
     projects.extend(node::detect(folder));
     projects.extend(python::detect(folder));
+    projects.extend(go::detect(folder));
+    projects.extend(rust::detect(folder));
+    projects.extend(native::detect(folder));
     projects.extend(others::detect(folder));
 }
 

@@ -11,8 +11,6 @@ struct Signs {
 }
 
 const SIGNS: &[Signs] = &[
-    Signs { stack: Stack::Go, manifests: &["go.mod", "go.work"], lockfiles: &["go.sum", "go.work.sum"] },
-    Signs { stack: Stack::Rust, manifests: &["Cargo.toml"], lockfiles: &["Cargo.lock"] },
     Signs {
         stack: Stack::Java,
         manifests: &["pom.xml", "build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts"],
@@ -76,9 +74,7 @@ mod tests {
     #[test]
     fn each_stack_is_told_by_its_names() {
         for (stack, files, manifests, lockfiles) in [
-            (Stack::Go, &["go.mod", "go.sum"][..], &["go.mod"][..], &["go.sum"][..]),
-            (Stack::Rust, &["Cargo.toml", "Cargo.lock"], &["Cargo.toml"], &["Cargo.lock"]),
-            (Stack::Java, &["pom.xml"], &["pom.xml"], &[]),
+            (Stack::Java, &["pom.xml"][..], &["pom.xml"][..], &[][..]),
             (Stack::Java, &["build.gradle.kts", "gradlew"], &["build.gradle.kts"], &[]),
             (Stack::DotNet, &["App.csproj", "App.sln"], &["App.csproj", "App.sln"], &[]),
             (Stack::Ruby, &["Gemfile", "Gemfile.lock"], &["Gemfile"], &["Gemfile.lock"]),
