@@ -21,22 +21,33 @@ use std::collections::VecDeque;
 
 use super::{Answer, ContextFiles, Entry, EntryKind, join, normalise};
 
+mod dotnet;
 mod go;
+mod java;
 mod native;
 mod node;
 mod others;
+mod php;
 mod python;
+mod ruby;
 mod rust;
+mod tree;
+mod xml;
 
+pub use dotnet::DotNetProject;
 pub use go::{GoProject, GoReplace, GoRequire, GoSources};
+pub use java::{GradleProject, MavenProject};
 pub use native::{NativeBuild, NativeProject};
 pub use node::{LocalDependency, NodeLock, NodeLockKind, NodeManager, NodeProject};
+pub use php::PhpProject;
 pub use python::{
     Building, CondaEnvironment, LocalPackage, LocalPlace, PYTHON_ENVIRONMENTS, Pyproject, PythonLock,
     PythonProject, PythonTool, PythonWorkspace, Requirements, conda_reads, python_package_name,
     requirements_reads,
 };
+pub use ruby::RubyProject;
 pub use rust::{CargoFetch, LockedCrate, RustBin, RustPackage, RustProject};
+pub use tree::Tree;
 
 /// How far below the root projects are looked for: `services/web` is found, `a/b/c` is not.
 const DEPTH: usize = 2;
@@ -222,6 +233,10 @@ fn look_at(folder: Folder<'_>, projects: &mut Vec<Project>) {
     projects.extend(go::detect(folder));
     projects.extend(rust::detect(folder));
     projects.extend(native::detect(folder));
+    projects.extend(java::detect(folder));
+    projects.extend(dotnet::detect(folder));
+    projects.extend(ruby::detect(folder));
+    projects.extend(php::detect(folder));
     projects.extend(others::detect(folder));
 }
 

@@ -11,22 +11,6 @@ struct Signs {
 }
 
 const SIGNS: &[Signs] = &[
-    Signs {
-        stack: Stack::Java,
-        manifests: &["pom.xml", "build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts"],
-        lockfiles: &["gradle.lockfile"],
-    },
-    Signs {
-        stack: Stack::DotNet,
-        manifests: &["*.csproj", "*.fsproj", "*.vbproj", "*.sln", "*.slnx"],
-        lockfiles: &["packages.lock.json"],
-    },
-    Signs {
-        stack: Stack::Ruby,
-        manifests: &["Gemfile", "gems.rb", "*.gemspec"],
-        lockfiles: &["Gemfile.lock", "gems.locked"],
-    },
-    Signs { stack: Stack::Php, manifests: &["composer.json"], lockfiles: &["composer.lock"] },
     Signs { stack: Stack::Elixir, manifests: &["mix.exs"], lockfiles: &["mix.lock"] },
     Signs { stack: Stack::Deno, manifests: &["deno.json", "deno.jsonc"], lockfiles: &["deno.lock"] },
     Signs { stack: Stack::Dart, manifests: &["pubspec.yaml"], lockfiles: &["pubspec.lock"] },
@@ -74,12 +58,7 @@ mod tests {
     #[test]
     fn each_stack_is_told_by_its_names() {
         for (stack, files, manifests, lockfiles) in [
-            (Stack::Java, &["pom.xml"][..], &["pom.xml"][..], &[][..]),
-            (Stack::Java, &["build.gradle.kts", "gradlew"], &["build.gradle.kts"], &[]),
-            (Stack::DotNet, &["App.csproj", "App.sln"], &["App.csproj", "App.sln"], &[]),
-            (Stack::Ruby, &["Gemfile", "Gemfile.lock"], &["Gemfile"], &["Gemfile.lock"]),
-            (Stack::Php, &["composer.json"], &["composer.json"], &[]),
-            (Stack::Elixir, &["mix.exs", "mix.lock"], &["mix.exs"], &["mix.lock"]),
+            (Stack::Elixir, &["mix.exs", "mix.lock"][..], &["mix.exs"][..], &["mix.lock"][..]),
             (Stack::Deno, &["deno.json"], &["deno.json"], &[]),
             (Stack::Dart, &["pubspec.yaml"], &["pubspec.yaml"], &[]),
             (Stack::Swift, &["Package.swift"], &["Package.swift"], &[]),
