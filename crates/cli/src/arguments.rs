@@ -163,16 +163,25 @@ pub(crate) struct FixArguments {
     override_usage = "dockmend rewrite [OPTIONS] NAME... PATH\n       dockmend rewrite --diff [NAME...] PATH",
     after_help = "Examples:
   dockmend rewrite user order api/Dockerfile
-  dockmend rewrite --diff api/Dockerfile          preview everything that is ready
+  dockmend rewrite all api/Dockerfile             apply everything that is ready
+  dockmend rewrite --diff api/Dockerfile          preview it
+  dockmend rewrite --prove all api/Dockerfile     build before and after, and write what holds
 `dockmend rules` lists the names."
 )]
 pub(crate) struct RewriteArguments {
-    /// The rewrites to apply, and last the Dockerfile or folder
+    /// The rewrites to apply (`all` for every one), and last the Dockerfile or folder
     #[arg(value_name = "NAME... PATH", required = true)]
     pub(crate) names_and_path: Vec<String>,
     /// Show the changes as a unified diff, and write nothing
     #[arg(long)]
     pub(crate) diff: bool,
+    /// Build before and after with your Docker engine, print what differs as a table for a pull request, and write only
+    /// what builds
+    #[arg(long)]
+    pub(crate) prove: bool,
+    /// With --prove: an option for `docker build`, such as --build-option=--build-arg=VERSION=1
+    #[arg(long, value_name = "OPTION", requires = "prove")]
+    pub(crate) build_option: Vec<String>,
     #[command(flatten)]
     pub(crate) choice: Choice,
     #[command(flatten)]

@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod explain;
 pub(crate) mod fix;
 mod mend;
+mod prove;
 pub(crate) mod rewrite;
 pub(crate) mod rules;
 mod stdin;

@@ -10,6 +10,7 @@
 //! | [`contexts`] | Which folder is a Dockerfile built from, and from where is that known? |
 //! | [`snapshot`] | Which files are in that folder? |
 //! | [`config`] | Which configuration file applies to a Dockerfile? |
+//! | [`docker`] | What does the user's own engine make of a Dockerfile? |
 //! | [`mod@write`] | How does a rewrite reach the disk without ever losing a file? |
 //!
 //! Each of them returns problems as values whose messages name the file, and the line where there is one.
@@ -17,6 +18,7 @@
 pub mod config;
 pub mod contexts;
 pub mod discover;
+pub mod docker;
 mod path;
 pub mod read;
 pub mod snapshot;

@@ -29,6 +29,7 @@ pub(crate) fn run(arguments: &FixArguments) -> Result<Exit> {
         options,
         named: None,
         diff: *diff,
+        prover: None,
         fail_on: report.fail_on,
         format: report.format,
         look: printer.look(),

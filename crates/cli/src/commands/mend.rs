@@ -10,6 +10,7 @@ use dockmend_workspace::read::Fingerprint;
 use dockmend_workspace::write;
 
 use super::check::tally;
+use super::prove::{Proofs, Prover};
 use crate::arguments::{FailOn, Format};
 use crate::group::{Group, Loaded};
 use crate::output::human::{self, Shown, argument};
@@ -24,6 +25,8 @@ pub(super) struct Mending {
     pub(super) named: Option<Vec<&'static Rule>>,
     /// Whether only a diff is shown.
     pub(super) diff: bool,
+    /// Builds before and after, when that is wanted.
+    pub(super) prover: Option<Prover>,
     /// From which severity on what is left is shown.
     pub(super) fail_on: FailOn,
     /// How it is told.
@@ -37,20 +40,29 @@ pub(super) struct Mending {
 }
 
 /// What was done to the files of a group: for each that was to be written and could not be, why.
-type Failures = BTreeMap<usize, String>;
+pub(super) type Failures = BTreeMap<usize, String>;
 
 impl Mending {
     /// Mends a group, writes it unless a diff is wanted, and tells.
     pub(super) fn group(&self, group: &Group<'_>) -> Vec<Outcome> {
         let rewrite = group.configured.engine.fix(&group.core, &self.options);
-        let failures = if self.diff { Failures::new() } else { write_all(group, &rewrite) };
+        let (proofs, mut failures) = match &self.prover {
+            Some(prover) if !rewrite.changes.is_empty() => prover.prove(group, &rewrite),
+            _ => (Proofs::new(), Failures::new()),
+        };
+        // Dockerfiles of one context are one unit: when one of them does not hold, none is written.
+        if !self.diff && failures.is_empty() {
+            failures = write_all(group, &rewrite);
+        }
         let mut outcomes: Vec<Outcome> = (0..group.files.len())
-            .map(|index| match failures.get(&index) {
-                Some(message) => {
+            .map(|index| {
+                if let Some(message) = failures.get(&index) {
                     let file = &group.files[index];
-                    Outcome::unprocessed(file.index, file.name.clone(), message.clone())
+                    return Outcome::unprocessed(file.index, file.name.clone(), message.clone());
                 }
-                None => self.outcome(group, &rewrite, index),
+                let mut outcome = self.outcome(group, &rewrite, index);
+                outcome.text.extend(proofs.get(&index).map(String::as_str));
+                outcome
             })
             .collect();
         if let Some(first) = outcomes.first_mut()

@@ -9,8 +9,9 @@ use dockmend_core::rule::Rule;
 use dockmend_core::rules::ALL;
 
 use super::mend::{Mending, summary};
+use super::prove::Prover;
 use crate::Exit;
-use crate::arguments::RewriteArguments;
+use crate::arguments::{Format, RewriteArguments};
 use crate::configuration::Configurations;
 use crate::output::Printer;
 use crate::run::{Run, exit_of, is_stdin};
@@ -20,7 +21,10 @@ use crate::run::{Run, exit_of, is_stdin};
 /// # Errors
 /// Wrong usage or configuration.
 pub(crate) fn run(arguments: &RewriteArguments) -> Result<Exit> {
-    let RewriteArguments { names_and_path, diff, choice, report } = arguments;
+    let RewriteArguments { names_and_path, diff, prove, build_option, choice, report } = arguments;
+    if *prove && report.format == Format::Json {
+        bail!("--prove prints a table for people: leave --format json out");
+    }
     let (rules, path) = names_and_path_of(names_and_path, *diff)?;
     if is_stdin(&path) {
         bail!("a rewrite needs files: use `fix --unsafe-fixes -` for a text from standard input");
@@ -33,6 +37,7 @@ pub(crate) fn run(arguments: &RewriteArguments) -> Result<Exit> {
         options: FixOptions::default().only_rewrites(names),
         named: Some(rules),
         diff: *diff,
+        prover: prove.then(|| Prover::new(build_option.clone())),
         fail_on: report.fail_on,
         format: report.format,
         look: printer.look(),
@@ -58,7 +63,12 @@ fn names_and_path_of(arguments: &[String], diff: bool) -> Result<(Vec<&'static R
         bail!("`{path}` is a rewrite: name the Dockerfile or folder behind it");
     }
     let mut rules: Vec<&'static Rule> = Vec::new();
+    let every = || ALL.iter().copied().filter(|rule| rule.rewrite.is_some() && rule.default_on);
     for name in names {
+        if name.eq_ignore_ascii_case("all") {
+            rules.extend(every());
+            continue;
+        }
         let meant = rules_of(name);
         if meant.is_empty() {
             return Err(unknown(name));
@@ -72,11 +82,11 @@ fn names_and_path_of(arguments: &[String], diff: bool) -> Result<(Vec<&'static R
     if rules.is_empty() {
         if !diff {
             bail!(
-                "name the rewrites to apply to {path}: {}; `dockmend rewrite --diff {path}` previews them",
+                "name the rewrites to apply to {path}: {}, or all; `dockmend rewrite --diff {path}` previews them",
                 all_names().join(", ")
             );
         }
-        rules = ALL.iter().copied().filter(|rule| rule.rewrite.is_some() && rule.default_on).collect();
+        rules = every().collect();
     }
     Ok((rules, PathBuf::from(path)))
 }

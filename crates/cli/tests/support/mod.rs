@@ -88,7 +88,8 @@ impl Project {
     }
 }
 
-fn ran(command: &mut Command) -> Ran {
+/// Runs a command that is ready.
+pub fn ran(command: &mut Command) -> Ran {
     let output = command.output().unwrap();
     Ran {
         code: output.status.code().unwrap_or(-1),
