@@ -202,6 +202,21 @@ impl Knowledge {
         PROGRAM_TABLE.is_interpreter(command)
     }
 
+    /// Whether a program runs a command that it looks up by a name, through a shell of its own: `npm`, `yarn`.
+    pub fn is_runner(&self, command: &str) -> bool {
+        PROGRAM_TABLE.is_runner(command)
+    }
+
+    /// Whether a word is known as a function that a file brings which a shell reads in: `nvm`, `conda`.
+    pub fn is_known_function(&self, word: &str) -> bool {
+        PROGRAM_TABLE.is_known_function(word)
+    }
+
+    /// Whether a word is known as a server or tool that is installed as a file: `gunicorn`, `roslaunch`.
+    pub fn is_server(&self, word: &str) -> bool {
+        PROGRAM_TABLE.is_server(word)
+    }
+
     /// Whether a path ends like an archive that ADD may unpack (H125). What ADD does depends on the content.
     pub fn is_archive_name(&self, path: &str) -> bool {
         PROGRAM_TABLE.is_archive_name(path)

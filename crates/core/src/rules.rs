@@ -17,6 +17,7 @@ pub mod pip_cache;
 pub mod root_user;
 pub mod shell_form_cmd;
 pub mod shell_form_entrypoint;
+pub mod shell_form_healthcheck;
 pub mod source_before_dependencies;
 pub mod unreachable_instruction;
 
@@ -41,6 +42,7 @@ pub static ALL: &[&Rule] = &[
     &root_user::RULE,
     &shell_form_cmd::RULE,
     &shell_form_entrypoint::RULE,
+    &shell_form_healthcheck::RULE,
     &source_before_dependencies::RULE,
     &unreachable_instruction::RULE,
 ];

@@ -258,6 +258,8 @@ fn essence(text: &str) -> Essence {
             Err(_) => text.to_owned(),
         };
         let value = |text: &str| match inner.keyword {
+            // BuildKit takes the first word of HEALTHCHECK in any case.
+            Keyword::Healthcheck if text.eq_ignore_ascii_case("cmd") => "cmd".to_owned(),
             _ if is_shell => squeezed(text),
             Keyword::Maintainer | Keyword::Unknown => text.to_owned(),
             _ if inner.json => text.to_owned(),

@@ -131,6 +131,9 @@ pub(super) struct Programs {
     builtins: Builtins,
     shells: Shells,
     interpreters: Names,
+    runners: Names,
+    functions: Names,
+    servers: Names,
     archives: Archives,
     secrets: Secrets,
     litter: LitterTable,
@@ -175,6 +178,18 @@ impl Programs {
 
     pub(super) fn is_interpreter(&self, command: &str) -> bool {
         self.interpreters.names.iter().any(|name| is_versioned(file_name(command), name))
+    }
+
+    pub(super) fn is_runner(&self, command: &str) -> bool {
+        self.runners.names.iter().any(|name| name == file_name(command))
+    }
+
+    pub(super) fn is_known_function(&self, word: &str) -> bool {
+        self.functions.names.iter().any(|name| name == word)
+    }
+
+    pub(super) fn is_server(&self, word: &str) -> bool {
+        self.servers.names.iter().any(|name| name == word)
     }
 
     pub(super) fn is_archive_name(&self, path: &str) -> bool {
@@ -226,6 +241,9 @@ mod tests {
             &table.builtins.source,
             &table.shells.source,
             &table.interpreters.source,
+            &table.runners.source,
+            &table.functions.source,
+            &table.servers.source,
             &table.archives.source,
             &table.secrets.source,
             &table.litter.source,

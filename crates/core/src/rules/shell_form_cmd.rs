@@ -24,22 +24,30 @@ rule! {
     ///
     /// ## Fix
     ///
-    /// Literal words become a JSON array, each where it stands. A leading `exec` is dropped. A single command that needs
-    /// the shell, for a variable or a pattern, keeps it, and the shell replaces itself:
-    /// `["/bin/sh", "-c", "exec app --port $PORT"]`.
+    /// - Literal words become a JSON array, each where it stands. A leading `exec` is dropped.
+    /// - A text that needs the shell keeps it, and the shell replaces itself by the last command: for a variable, a pattern,
+    ///   a redirection, an assignment, or commands before the last.
+    ///   `migrate && gunicorn app` becomes `["/bin/sh", "-c", "migrate && exec gunicorn app"]`.
+    /// - Where SHELL names a shell, it is that shell which gets the text (H006).
+    /// - What was meant as an array and is none (`['node', 'app.js']`) becomes one: nothing could start with it (H004).
     ///
     /// ## Stays silent
     ///
-    /// - In a stage whose shell is set by SHELL, or by the base image: somebody wants that shell (H006).
+    /// - In a stage whose shell the base image sets: somebody wants that shell (H006).
     /// - With a shell of Windows.
     /// - At a CMD that a later one overrides (H017), behind ONBUILD, and in a stage that only gives files to others.
     /// - At HEALTHCHECK and RUN (H018).
     ///
     /// ## Refuses
     ///
-    /// Operators and redirections (H002), assignments and words of the shell (H003), text that is a damaged JSON array
-    /// (H004), a comment of the shell (H015), a CMD that an ENTRYPOINT in shell form ignores (H007), a CMD behind an
-    /// ENTRYPOINT that takes text for a shell (H009).
+    /// - Where the shell has to stay: a pipe, `||`, `&`, a subshell (H002); a statement, a `trap`, or a word of the shell as
+    ///   the last command (H003).
+    /// - What only the shell knows: a function of `nvm` or `conda` (H013).
+    /// - A text that shells read differently, or an array that is damaged further (H004), and a comment of the shell (H015).
+    /// - A text that needs a shell, in an image without one (H012).
+    /// - A CMD that an ENTRYPOINT in shell form ignores (H007): the two are rewritten together, by `shell-form-entrypoint`.
+    /// - A CMD behind an ENTRYPOINT that takes text for a shell, or one that needs a shell behind a program that wants
+    ///   arguments (H009).
     ///
     /// ## Safety
     ///

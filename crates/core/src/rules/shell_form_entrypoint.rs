@@ -23,19 +23,24 @@ rule! {
     ///
     /// ## Fix
     ///
-    /// Literal words become a JSON array, each where it stands. A leading `exec` is dropped. A single command that needs
-    /// the shell keeps it, and the shell replaces itself.
+    /// As that of `shell-form-cmd`: literal words become a JSON array, a text that needs the shell keeps it, and the shell
+    /// replaces itself by the last command.
+    ///
+    /// A CMD is ignored so far, and is passed on as arguments then (H007). Where it was written for this program (flags, or
+    /// anything behind an entry point that ends with `exec "$@"`), the two are rewritten together, and the offer says what
+    /// they mean. Where it reads like a program of its own, the shell stays between them, so that it is still ignored.
     ///
     /// ## Stays silent
     ///
-    /// - In a stage whose shell is set by SHELL, or by the base image: somebody wants that shell (H006).
+    /// - In a stage whose shell the base image sets: somebody wants that shell (H006).
     /// - With a shell of Windows.
     /// - At an ENTRYPOINT that a later one overrides (H017), behind ONBUILD, and in a stage that only gives files to
     ///   others.
     ///
     /// ## Refuses
     ///
-    /// What `shell-form-cmd` refuses. Where a CMD is set too: the entry point would begin to get it as arguments (H007).
+    /// What `shell-form-cmd` refuses. In an image without a shell, where a CMD is set that was written for another program
+    /// (H007).
     ///
     /// ## Safety
     ///
