@@ -73,7 +73,9 @@ fn swallowed(file: &Dockerfile, instruction: &Instruction) -> Option<Refusal> {
     let is_lower = instruction.keyword_text() == instruction.keyword_text().to_lowercase();
     let looks_like_one = |line: &str| {
         let (text, indented) = (line.trim_start(), line.starts_with([' ', '\t']));
+        // In the exec form it is a word in quotes.
         let word = text.split(char::is_whitespace).next().unwrap_or_default();
+        let word = word.trim_start_matches('"').trim_end_matches(['"', ',', ']']);
         let in_same_case = word == if is_lower { word.to_lowercase() } else { word.to_uppercase() };
         // Many lower-case keywords are commands or options too (`user`, `add`), so those must stand like instructions.
         Keyword::of(word) != Keyword::Unknown && in_same_case && !(is_lower && indented)
