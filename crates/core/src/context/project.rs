@@ -227,6 +227,15 @@ pub fn detect(files: &dyn ContextFiles) -> Answer<Vec<Project>> {
     Answer::Present(projects)
 }
 
+/// The Python project in a directory of the context, which may lie deeper than [`detect`] looks.
+pub fn python_project(files: &dyn ContextFiles, root: &str) -> Option<PythonProject> {
+    let entries = files.list(root).present()?;
+    match python::detect(Folder { files, root, entries: &entries })?.stack {
+        Stack::Python(project) => Some(*project),
+        _ => None,
+    }
+}
+
 fn look_at(folder: Folder<'_>, projects: &mut Vec<Project>) {
     projects.extend(node::detect(folder));
     projects.extend(python::detect(folder));

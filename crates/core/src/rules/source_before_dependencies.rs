@@ -44,6 +44,10 @@ rule! {
     /// package manager, patches, included requirements files. The COPY of the source moves directly below it, with the
     /// comments that are glued to it. Flags such as `--chown` are carried over.
     ///
+    /// Where the installation includes the project itself, its dependencies are installed before the source by a step of
+    /// their own: `poetry install --no-root`, `uv sync --no-install-project`, `pdm sync --no-self`, the requirements file
+    /// that a `setup.py` reads. The step itself stays behind the source, and finds them there.
+    ///
     /// ## Stays silent
     ///
     /// Without a build context. When an earlier step has installed dependencies with the same package manager. When the
@@ -71,6 +75,7 @@ rule! {
         phase: Reorder,
         needs_context: true,
         rewrite: "order",
+        reveals: ["pip-cache", "apk-cache", "apt-command", "apt-lists-kept", "apt-prompt", "apt-recommends"],
         check: check,
         plan: plan,
     }

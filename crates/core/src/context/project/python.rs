@@ -56,6 +56,10 @@ pub struct PythonProject {
     /// The packages that one of these files names, as [`python_package_name`] writes them: those that are needed only
     /// for development included, and with a lockfile of Poetry, uv or PDM those that others need.
     pub packages: BTreeSet<String>,
+    /// Files that say which version of Python the project is for: `.python-version`.
+    pub settings: Vec<String>,
+    /// What taking the dependencies from `pyproject.toml` reads.
+    listed: Result<Vec<String>, Obstacle>,
     /// The manifests of the members of the uv workspace whose root this is.
     members: Result<Vec<String>, Obstacle>,
     reads: BTreeMap<String, Reads>,
@@ -90,6 +94,12 @@ impl PythonProject {
         self.reads_of(manifest)?.dependencies.clone()
     }
 
+    /// The paths that taking the dependencies from `pyproject.toml` without building the project reads: `uv pip install -r
+    /// pyproject.toml`.
+    pub fn static_reads(&self) -> Result<Vec<String>, Obstacle> {
+        self.listed.clone()
+    }
+
     /// The manifests of the members of the uv workspace whose root this is; none without a workspace. uv compares them
     /// with the lockfile, except with `--frozen`.
     pub fn workspace_members(&self) -> Result<&[String], Obstacle> {
@@ -117,12 +127,14 @@ pub(super) fn detect(folder: Folder<'_>) -> Option<Project> {
     }
     let mut pyproject = None;
     let mut members = Ok(Vec::new());
+    let mut listed = Err(Obstacle::new("H050", "there is no pyproject.toml"));
     if folder.has_file("pyproject.toml") {
         let path = folder.path("pyproject.toml");
         let described = reads::read(folder, &locks);
         // A folder whose pyproject.toml only configures a linter is a project all the same: its manifest is there.
         pyproject = described.pyproject;
         members = described.members;
+        listed = described.listed;
         let both = Reads { install: described.install, dependencies: described.dependencies };
         reads.insert(path.clone(), both);
         manifests.push(path);
@@ -160,6 +172,8 @@ pub(super) fn detect(folder: Folder<'_>) -> Option<Project> {
             pyproject,
             conda,
             locks,
+            settings: folder.those_of(&[".python-version"]),
+            listed,
             members,
             reads,
         })),

@@ -210,6 +210,12 @@ impl Trace {
 fn sets_the_shell(item: &Item) -> bool {
     let Node::Simple(simple) = &item.node else { return false };
     match simple.name() {
+        // The script that switches a virtual environment on.
+        Some("." | "source") => {
+            let words = simple.literal_words().unwrap_or_default();
+            simple.redirects.is_empty()
+                && matches!(&words[..], [_, script] if script.ends_with("/bin/activate"))
+        }
         Some(name) => {
             ["cd", "set", "export", "umask"].contains(&name)
                 && simple.literal_words().is_some()

@@ -123,6 +123,12 @@ impl<'a> Reading<'a> {
         Kind::Other
     }
 
+    /// Whether a file comes with the context.
+    fn is_copied(&self, name: &str) -> bool {
+        let path = place_from(&self.directory, name).and_then(|path| (self.locate)(&path));
+        path.is_some_and(|path| self.context.files().entry(&path).is_present())
+    }
+
     /// Follows a command that only changes the shell.
     fn is_prelude(&mut self, simple: &Simple, words: &[&str]) -> bool {
         match words {
@@ -147,6 +153,13 @@ impl<'a> Reading<'a> {
                 pairs.is_some()
             }
             ["umask", _] => true,
+            // A virtual environment is switched on by a script that it made itself.
+            ["." | "source", script] if !self.is_copied(script) => {
+                let environment = script.strip_suffix("/bin/activate");
+                let variable = environment.map(|path| ("VIRTUAL_ENV".to_owned(), path.to_owned()));
+                self.variables.extend(variable);
+                environment.is_some()
+            }
             _ => false,
         }
     }

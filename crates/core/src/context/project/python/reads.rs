@@ -20,6 +20,8 @@ pub(super) struct Described {
     pub(super) install: ReadPaths,
     /// What that of the dependencies alone reads.
     pub(super) dependencies: ReadPaths,
+    /// What a reading of the dependencies from the manifest alone reads.
+    pub(super) listed: ReadPaths,
     /// The manifests of the workspace's members.
     pub(super) members: Result<Vec<String>, Obstacle>,
 }
@@ -40,12 +42,14 @@ pub(super) fn read(folder: Folder<'_>, locks: &[PythonLock]) -> Described {
                 pyproject.workspace.as_ref().map_or(Ok(Vec::new()), |workspace| members(folder, workspace));
             let dependencies = dependency_reads(folder, &table, &pyproject, locks);
             let install = install_reads(&pyproject, &dependencies);
-            Described { pyproject: Some(pyproject), install, dependencies, members }
+            let listed = static_reads(folder, &table, &pyproject);
+            Described { pyproject: Some(pyproject), install, dependencies, listed, members }
         }
         Err(obstacle) => Described {
             pyproject: None,
             install: Err(obstacle.clone()),
-            dependencies: Err(obstacle),
+            dependencies: Err(obstacle.clone()),
+            listed: Err(obstacle),
             members: Ok(Vec::new()),
         },
     }
@@ -82,10 +86,16 @@ fn dependency_reads(
     let own = locks.iter().filter(|lock| lock.tool == Some(pyproject.tool));
     add_new(&mut reads, own.map(|lock| lock.path.clone()));
     add_new(&mut reads, folder.those_of(config));
+    add_local(folder, pyproject, &mut reads)?;
+    Ok(reads)
+}
+
+/// Adds the directories of local dependencies.
+fn add_local(folder: Folder<'_>, pyproject: &Pyproject, reads: &mut Vec<String>) -> Result<(), Obstacle> {
     for local in &pyproject.local_dependencies {
         match &local.place {
             LocalPlace::Path(place) => {
-                add_new(&mut reads, local_reads(folder.files, folder.root, place, local.editable)?);
+                add_new(reads, local_reads(folder.files, folder.root, place, local.editable)?);
             }
             LocalPlace::Member if pyproject.workspace.is_some() => {}
             LocalPlace::Member => {
@@ -94,6 +104,23 @@ fn dependency_reads(
             }
         }
     }
+    Ok(())
+}
+
+/// What taking the dependencies from the table `project` reads, as uv does without building the project.
+///
+/// Source: docs.astral.sh/uv/pip/compile ("pyproject.toml" as a source of requirements).
+fn static_reads(folder: Folder<'_>, table: &Table, pyproject: &Pyproject) -> ReadPaths {
+    let is_computed = |field: &str| pyproject.dynamic.iter().any(|one| one == field);
+    if !table.contains_key("project") || is_computed("dependencies") || is_computed("optional-dependencies") {
+        return Err(Obstacle::new("H051", "the dependencies are computed by building the project"));
+    }
+    if pyproject.local_dependencies.iter().any(|local| local.place == LocalPlace::Member) {
+        return Err(Obstacle::new("H047", "the dependencies include members of a workspace"));
+    }
+    let mut reads = vec![folder.path("pyproject.toml")];
+    add_new(&mut reads, folder.those_of(&["uv.toml"]));
+    add_local(folder, pyproject, &mut reads)?;
     Ok(reads)
 }
 
