@@ -1,23 +1,18 @@
 //! Dockerfiles that share a build context, read and ready for the engine.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dockmend_core::context::{Answer, ContextFiles, NoContext, normalise};
-use dockmend_core::model::BuiltImage;
+use dockmend_core::context::{ContextFiles, NoContext};
 use dockmend_core::rewrite::{ContextGroup, SourceFile};
-use dockmend_core::syntax::{Dockerfile, Keyword};
 use dockmend_core::text::LineIndex;
-use dockmend_workspace::contexts::{BuildContext, ContextDir, ContextSource};
+use dockmend_workspace::contexts::{BuildContext, ContextDir, ContextSource, missing_source, path_in};
+use dockmend_workspace::neighbours::Images;
 use dockmend_workspace::read::{Fingerprint, read};
 use dockmend_workspace::snapshot::DiskFiles;
 
 use crate::configuration::Configured;
 use crate::output::{Outcome, near, shown};
-
-/// What the images end with that Dockerfiles of the repository build, by reference.
-pub(crate) type Images = BTreeMap<String, BuiltImage>;
 
 /// What is around the Dockerfiles that share a context.
 pub(crate) struct Surroundings<'a> {
@@ -225,42 +220,4 @@ fn words(source: &ContextSource) -> String {
         ContextSource::Bake { file, target } => format!("target `{target}` in {}", near(file)),
         other => other.to_string(),
     }
-}
-
-/// What a Dockerfile copies from its context and is not there, and the line, when nothing that it copies by name is
-/// there: then the folder of the Dockerfile is no good guess at its context (H132). What a build makes before
-/// (`COPY target/app.jar`) may be absent as well, so one thing that is there confirms the guess.
-fn missing_source(text: &str, files: &DiskFiles) -> Option<(String, usize)> {
-    let file = Dockerfile::parse(text);
-    let mut missing = None;
-    for instruction in file.instructions() {
-        let copies = matches!(instruction.keyword, Keyword::Copy | Keyword::Add);
-        if !copies || instruction.flag("from").is_some() {
-            continue;
-        }
-        let mut sources: Vec<&str> = instruction.value_texts().collect();
-        sources.pop();
-        for source in sources {
-            let is_plain =
-                !source.contains(['$', '*', '?', '[', '"', '\'', '\\', '<']) && !source.contains("://");
-            let Some(path) = normalise(source).filter(|path| is_plain && !path.is_empty()) else { continue };
-            match files.entry(&path) {
-                Answer::Absent => {
-                    missing.get_or_insert((path, *instruction.lines.start()));
-                }
-                Answer::Present(_) | Answer::Unknown => return None,
-            }
-        }
-    }
-    missing
-}
-
-/// The path of a file in a context, with `/`; `None` when it lies elsewhere.
-fn path_in(folder: &Path, file: &Path) -> Option<String> {
-    let real = |path: &Path| path.canonicalize().ok();
-    // The Dockerfile may be a link; what counts is where the link is.
-    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let inside = real(parent)?.join(file.file_name()?);
-    let relative = inside.strip_prefix(real(folder)?).ok()?.to_str()?.replace('\\', "/");
-    Some(relative)
 }

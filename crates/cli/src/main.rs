@@ -6,7 +6,6 @@ mod arguments;
 mod commands;
 mod configuration;
 mod group;
-mod neighbours;
 mod output;
 mod run;
 

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use dockmend_workspace::contexts::{self, BuildContext, Request};
 use dockmend_workspace::discover::{self, discover, is_dockerfile_name};
+use dockmend_workspace::neighbours::{self, Images, Neighbour};
 use rayon::prelude::*;
 
 use crate::Exit;
 use crate::arguments::{Choice, FailOn, Stdin};
 use crate::configuration::{Configurations, Configured};
-use crate::group::{Group, Images, Input, Surroundings};
-use crate::neighbours;
+use crate::group::{Group, Input, Surroundings};
 use crate::output::{Outcome, Printer, Tally, shown};
 
 /// So many groups are worked on before their results are printed and forgotten.
@@ -84,13 +84,18 @@ impl Run {
         let named = found.dockerfiles.iter().enumerate().filter(|(_, path)| given.contains(&plain(path)));
         let named = named.map(|(index, _)| index).collect();
         let others = neighbours::find(paths, &found.dockerfiles, &contexts, &request);
-        let images = neighbours::images(&configured, &found.dockerfiles, &contexts, &others);
+        let images = images(&configured, &found.dockerfiles, &contexts, &others);
         let inputs = found.dockerfiles.into_iter().zip(configured).enumerate();
         let inputs = inputs.map(|(index, (path, configured))| {
             let context = contexts.of.remove(&path);
             (configured, Input { index, path, context })
         });
         let mut units = units(inputs);
+        let others = others.into_iter().map(|Neighbour { path, context, .. }| Input {
+            index: usize::MAX,
+            path,
+            context,
+        });
         add_seen(&mut units, others);
         Ok(Self { units, images: Arc::new(images), files, named, problems, warnings })
     }
@@ -185,8 +190,24 @@ impl Unit {
     }
 }
 
+/// What the images end with that the given Dockerfiles and their neighbours build.
+fn images(
+    configured: &[Arc<Configured>],
+    given: &[PathBuf],
+    contexts: &contexts::Contexts,
+    others: &[Neighbour],
+) -> Images {
+    let of_given = given.iter().filter_map(|path| Some((path.as_path(), contexts.of.get(path)?)));
+    let of_others = others.iter().filter_map(|other| Some((other.path.as_path(), other.context.as_ref()?)));
+    let builders = of_given.chain(of_others);
+    match configured.first() {
+        Some(configured) => neighbours::images(&configured.engine, builders),
+        None => neighbours::images(&dockmend_core::rewrite::Engine::default(), builders),
+    }
+}
+
 /// Gives each unit the Dockerfiles of its context that nobody asked to process.
-fn add_seen(units: &mut [Unit], others: Vec<Input>) {
+fn add_seen(units: &mut [Unit], others: impl Iterator<Item = Input>) {
     let folders = units.iter().enumerate().filter_map(|(at, unit)| Some((unit.folder.clone()?, at)));
     let by_folder: BTreeMap<PathBuf, usize> = folders.collect();
     for other in others {

@@ -11,12 +11,15 @@
 
 mod bake;
 mod compose;
+mod confirm;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+
+pub use confirm::{missing_source, path_in};
 
 use crate::path::{absolute, folder_of, identity, normal, repository_root};
 use crate::read::{ReadProblem, read_up_to};

@@ -8,6 +8,7 @@
 //! | [`discover`] | Which Dockerfiles are meant by the files and folders that a user named? |
 //! | [`read`] | What does a Dockerfile say, or why can it not be read? |
 //! | [`contexts`] | Which folder is a Dockerfile built from, and from where is that known? |
+//! | [`neighbours`] | Which other Dockerfiles matter for it? |
 //! | [`snapshot`] | Which files are in that folder? |
 //! | [`config`] | Which configuration file applies to a Dockerfile? |
 //! | [`docker`] | What does the user's own engine make of a Dockerfile? |
@@ -19,6 +20,7 @@ pub mod config;
 pub mod contexts;
 pub mod discover;
 pub mod docker;
+pub mod neighbours;
 mod path;
 pub mod read;
 pub mod snapshot;
