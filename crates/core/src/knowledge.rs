@@ -9,6 +9,7 @@ mod packages;
 mod programs;
 mod python;
 mod reference;
+mod runtime;
 mod tag;
 
 use std::collections::HashMap;
@@ -22,22 +23,26 @@ pub use self::packages::{Equipped, InstallCommand, InstallFlag, Need, PackageMan
 pub use self::programs::{Litter, LitterKind, ProgramRole};
 pub use self::python::{DistroPackages, PythonDownload, PythonFramework, PythonNative};
 pub use self::reference::ImageReference;
+pub use self::runtime::{DependencyNeed, Remains};
 
 use self::images::Images;
 use self::packages::Packages;
 use self::programs::Programs;
 use self::python::Python;
+use self::runtime::Runtime;
 
 const IMAGES: &str = include_str!("knowledge/images.toml");
 const PACKAGES: &str = include_str!("knowledge/packages.toml");
 const PROGRAMS: &str = include_str!("knowledge/programs.toml");
 const PYTHON: &str = include_str!("knowledge/python.toml");
+const RUNTIME: &str = include_str!("knowledge/runtime.toml");
 
 // A table that cannot be read is empty: everything unknown. Tests keep that from being released.
 static IMAGE_TABLE: LazyLock<Images> = LazyLock::new(|| Images::parse(IMAGES).unwrap_or_default());
 static PACKAGE_TABLE: LazyLock<Packages> = LazyLock::new(|| Packages::parse(PACKAGES).unwrap_or_default());
 static PROGRAM_TABLE: LazyLock<Programs> = LazyLock::new(|| Programs::parse(PROGRAMS).unwrap_or_default());
 static PYTHON_TABLE: LazyLock<Python> = LazyLock::new(|| Python::parse(PYTHON).unwrap_or_default());
+static RUNTIME_TABLE: LazyLock<Runtime> = LazyLock::new(|| Runtime::parse(RUNTIME).unwrap_or_default());
 
 /// What is wrong with a user's images.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -230,6 +235,32 @@ impl Knowledge {
     /// Whether the name of a file speaks of a secret.
     pub fn is_secret_file(&self, path: &str) -> bool {
         PROGRAM_TABLE.is_secret_file(path)
+    }
+
+    /// The release of the distribution that a tag names: `bookworm` of `20-bookworm-slim`.
+    pub fn release_of_tag(&self, tag: &str) -> Option<&'static str> {
+        RUNTIME_TABLE.release(tag)
+    }
+
+    /// What remains of a package of the distribution once the build is over. `manager` is the name of its table
+    /// (`apt-get`, `apk`), `image` the official image whose slim variant it is for (`node`), `release` the distribution's.
+    pub fn remains_of(&self, manager: &str, package: &str, image: &str, release: Option<&str>) -> Remains {
+        RUNTIME_TABLE.remains(manager, package, image, release)
+    }
+
+    /// The package of a program that a full official image has and its slim sibling has not.
+    pub fn package_of_full_program(&self, image: &str, program: &str) -> Option<&'static str> {
+        RUNTIME_TABLE.package_of_program(image, program)
+    }
+
+    /// Whether a program of the full official images only builds.
+    pub fn is_build_tool(&self, program: &str) -> bool {
+        RUNTIME_TABLE.is_build_tool(program)
+    }
+
+    /// What packages of a language (`node`, `python`) need of the system.
+    pub fn dependency_needs(&self, stack: &str) -> impl Iterator<Item = &'static DependencyNeed> {
+        RUNTIME_TABLE.needs(stack)
     }
 
     /// What a .dockerignore should name.

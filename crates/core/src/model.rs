@@ -27,7 +27,7 @@ pub(crate) use config::render_words;
 pub use config::{CommandLine, ConfigField, ImageConfig};
 pub use delta::Delta;
 pub use diff::diff;
-pub(crate) use diff::{diff_and_carry, is_addressed, matched};
+pub(crate) use diff::{Split, diff_and_carry, find_split, is_addressed, matched};
 pub use files::{CopiedFile, FileView};
 pub(crate) use files::{
     context_sources, copy_words, directory_of, is_file, lost_files, place_of, same_at_the_end,

@@ -14,6 +14,7 @@ pub(crate) mod process;
 pub(crate) mod reorder;
 pub(crate) mod root_needs;
 mod skip;
+pub(crate) mod split;
 mod subject;
 mod suppression;
 pub(crate) mod users;

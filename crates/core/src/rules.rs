@@ -18,6 +18,7 @@ pub mod root_user;
 pub mod shell_form_cmd;
 pub mod shell_form_entrypoint;
 pub mod shell_form_healthcheck;
+pub mod single_stage_build;
 pub mod source_before_dependencies;
 pub mod unreachable_instruction;
 
@@ -43,6 +44,7 @@ pub static ALL: &[&Rule] = &[
     &shell_form_cmd::RULE,
     &shell_form_entrypoint::RULE,
     &shell_form_healthcheck::RULE,
+    &single_stage_build::RULE,
     &source_before_dependencies::RULE,
     &unreachable_instruction::RULE,
 ];

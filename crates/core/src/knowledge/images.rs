@@ -193,6 +193,9 @@ pub struct ImageFacts {
     pub onbuild: Option<bool>,
     /// A smaller image for running what was built in this one.
     pub runtime: Option<String>,
+    /// The image of the same name, version, release and library of C without the tools to build; the image itself when
+    /// it is that already.
+    pub slim: Option<String>,
     /// Whether it is one of Docker's official images.
     pub official: bool,
     /// The month in which the facts were last gone through, such as `2026-11`.
@@ -205,7 +208,7 @@ pub struct ImageFacts {
 macro_rules! with_facts {
     ($call:ident, $($argument:expr),*) => {
         $call!($($argument),*; family, user, ready_user, shell, shell_path, package_managers, user_tool, entrypoint,
-            entrypoint_branches, cmd, service, drops_privileges, workdir, path, default_shell, onbuild, runtime)
+            entrypoint_branches, cmd, service, drops_privileges, workdir, path, default_shell, onbuild, runtime, slim)
     };
 }
 macro_rules! overlay {
@@ -257,6 +260,7 @@ struct Layer {
     default_shell: Option<Vec<String>>,
     onbuild: Option<bool>,
     runtime: Option<String>,
+    slim: Option<String>,
 }
 
 impl Layer {
@@ -375,6 +379,7 @@ impl Images {
         {
             facts.runtime = tag.version_text().map(|version| runtime.replace("{version}", version));
         }
+        facts.slim = facts.slim.take().and_then(|pattern| slim_sibling(reference, &pattern, names));
         facts.official = !entry_name.contains('/');
         facts.as_of.clone_from(group.as_of.as_ref().unwrap_or(&self.table.as_of));
         facts.source = group.source.replace("{name}", entry_name.trim_end_matches('*'));
@@ -480,6 +485,42 @@ pub(super) fn name_and_tag(reference: &str) -> Option<(String, Option<String>)> 
     Some((ImageReference::parse(name)?.familiar_name(), Some(tag.to_owned())))
 }
 
+/// The reference of the slim sibling. `pattern` says how its tag is made of `{version}` and `{release}`, joined by
+/// dashes; either may be missing. `None` for tags of which it is not known (another distribution, a digest).
+fn slim_sibling(reference: &str, pattern: &str, versions: &HashMap<String, String>) -> Option<String> {
+    const RELEASES: [&str; 6] = ["jessie", "stretch", "buster", "bullseye", "bookworm", "trixie"];
+    if reference.contains(['@', '$']) {
+        return None;
+    }
+    let (name, tag) = split_tag(reference);
+    let tag = tag.unwrap_or("latest");
+    let (mut version, mut release, mut slim) = (None, None, false);
+    for part in tag.split('-') {
+        let is_number = part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let is_version =
+            is_number || versions.contains_key(part) || matches!(part, "lts" | "current" | "latest");
+        if part == "slim" && !slim {
+            slim = true;
+        } else if is_version && version.is_none() {
+            version = Some(part);
+        } else if RELEASES.contains(&part) && release.is_none() {
+            release = Some(part);
+        } else {
+            return None;
+        }
+    }
+    if slim {
+        return Some(reference.to_owned());
+    }
+    let version = version.filter(|version| *version != "latest");
+    let parts = pattern.split('-').filter_map(|part| match part {
+        "{version}" => version,
+        "{release}" => release,
+        part => Some(part),
+    });
+    Some(format!("{name}:{}", parts.collect::<Vec<_>>().join("-")))
+}
+
 /// Like [`split_tag`], for a tag with a variable in it, whose default may hold colons and slashes: `${V:-a/b}`.
 fn split_variable_tag(text: &str) -> Option<(&str, &str)> {
     let dollar = text.find('$')?;
@@ -530,6 +571,8 @@ pub struct ImageExtension {
     pub onbuild: Option<bool>,
     /// A smaller image for running.
     pub runtime: Option<String>,
+    /// The same image without the tools to build, as FROM names it.
+    pub slim: Option<String>,
 }
 
 impl ImageExtension {
@@ -544,6 +587,8 @@ impl ImageExtension {
         if self.entrypoint.is_some() {
             facts.entrypoint_branches = None;
         }
+        // The sibling of the image it is like is made by somebody else (H084).
+        facts.slim = None;
         with_facts!(overlay, facts, self);
         facts.official = false;
         "the configuration".clone_into(&mut facts.source);

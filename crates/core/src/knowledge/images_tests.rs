@@ -287,3 +287,26 @@ fn a_configuration_is_checked() {
     let table: Result<HashMap<String, ImageExtension>, _> = toml::from_str("[a]\nlikes = 'node'");
     assert!(table.is_err(), "an unknown key");
 }
+
+#[test]
+fn slim_siblings_have_the_same_release() {
+    for (reference, slim) in [
+        ("node:20", Some("node:20-slim")),
+        ("node", Some("node:slim")),
+        ("node:lts", Some("node:lts-slim")),
+        ("node:20.9.0-bookworm", Some("node:20.9.0-bookworm-slim")),
+        ("docker.io/library/node:iron", Some("docker.io/library/node:iron-slim")),
+        ("node:20-slim", Some("node:20-slim")),
+        ("python:3.11-bookworm", Some("python:3.11-slim-bookworm")),
+        ("python:3.11-slim-bookworm", Some("python:3.11-slim-bookworm")),
+        ("ruby:3.2", Some("ruby:3.2-slim")),
+        ("node:20-alpine", None),
+        ("node:20-alpine3.19", None),
+        ("python:3.11-windowsservercore", None),
+        ("node:$V", None),
+        ("golang:1.22", None),
+    ] {
+        let facts = Knowledge::builtin().image(reference);
+        assert_eq!(facts.and_then(|facts| facts.slim).as_deref(), slim, "{reference}");
+    }
+}

@@ -164,6 +164,23 @@ pub enum Delta {
         /// Its value after; `None` when it is not set.
         new: Option<String>,
     },
+    /// The last stage became two: a build stage with its first steps, and a final stage with the others.
+    StageSplit {
+        /// The stage before.
+        stage: usize,
+        /// The last step that stays in the build stage.
+        last: usize,
+        /// The name of the build stage.
+        build: String,
+        /// What the final stage starts from, as it is written.
+        runtime: String,
+        /// The steps that are new at the end of the build stage.
+        prepared: Vec<String>,
+        /// The steps that are new at the start of the final stage, in order.
+        restated: Vec<String>,
+        /// Instructions about the image that have moved from above the cut into the final stage.
+        moved: Vec<usize>,
+    },
     /// Context files that an instruction could see are not there for it any more.
     VisibleFilesLost {
         /// The instruction.

@@ -7,6 +7,7 @@
 mod align;
 mod commands;
 mod lockstep;
+mod split;
 mod trivia;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ use align::{Alignment, Match};
 use lockstep::Lockstep;
 
 pub(crate) use align::Match as Matched;
+pub(crate) use split::{Split, find as find_split};
 pub(crate) use trivia::is_addressed;
 
 /// All differences, sorted.
@@ -48,6 +50,11 @@ pub(crate) fn diff_and_carry(
 }
 
 fn differences(before: &BuildModel, after: &BuildModel, alignment: Option<&Alignment>) -> Vec<Delta> {
+    if let Some(split) = split::find(before, after) {
+        let mut deltas = split.deltas(before, after);
+        deltas.sort();
+        return deltas;
+    }
     let Some(alignment) = alignment else {
         return vec![Delta::Unexplained { what: "too much has changed to compare".to_owned() }];
     };

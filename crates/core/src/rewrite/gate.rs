@@ -60,6 +60,27 @@ pub fn compare(before: &BuildModel, after: &BuildModel, declared: &[Delta]) -> R
     compare_deltas(&observed, declared)
 }
 
+/// Checks that a last stage which became two keeps what it owes to the image that is shipped, besides the deltas that
+/// [`compare`] looks at: its config, its files, its packages, and a base that stands in for the old one.
+///
+/// # Errors
+/// [`Rejected`] when it does not, and when `after` is not `before` with its last stage split.
+pub fn compare_stages(
+    context: &dyn ContextFiles,
+    before: &BuildModel,
+    after: &BuildModel,
+) -> Result<(), Rejected> {
+    if let Some(problem) = new_problems(&problems(before.file()), &problems(after.file())).first() {
+        return rejected(format!("BuildKit would refuse the text after: {}", problem.message));
+    }
+    let Some(split) = crate::model::find_split(before, after) else {
+        return rejected("the last stage is not split");
+    };
+    let view = crate::rule::ContextView::new(context, Some("Dockerfile".to_owned()));
+    let knowledge = crate::knowledge::Knowledge::builtin();
+    super::obligations::stages::hold(&view, &knowledge, before, after, &split)
+}
+
 fn compare_deltas(observed: &[Delta], declared: &[Delta]) -> Result<(), Rejected> {
     let mut observed = observed.to_vec();
     let mut declared = declared.to_vec();

@@ -278,6 +278,11 @@ impl<'a> Analysis<'a> {
         self.files.len()
     }
 
+    /// What is known about images and programs.
+    pub(super) fn knowledge(&self) -> &'a crate::knowledge::Knowledge {
+        self.engine.knowledge()
+    }
+
     /// The Dockerfile's view of the context.
     pub(super) fn view(&self, file: usize) -> &ContextView<'a> {
         &self.views[file]

@@ -1,5 +1,6 @@
 //! What a rewrite owes to the build context: which files steps see, and which are sent at all.
 
+pub(super) mod stages;
 mod steps;
 
 use std::collections::BTreeSet;
@@ -30,7 +31,7 @@ pub(super) fn context_deltas(
 ) -> Result<Vec<Delta>, Rejected> {
     let view = analysis.view(file);
     if !view.is_known() {
-        return if reorders {
+        return if reorders || crate::model::find_split(&analysis.models[file], &models[file]).is_some() {
             rejected("steps are moved, and the build context is not known")
         } else {
             Ok(Vec::new())
@@ -51,7 +52,9 @@ pub(super) fn context_deltas(
             named_files_stay(analysis.view(index), &sibling_view, model)?;
         }
     }
-    if reorders || places(before) != places(after) {
+    if let Some(split) = crate::model::find_split(before, after) {
+        stages::hold(after_view, analysis.knowledge(), before, after, &split)?;
+    } else if reorders || places(before) != places(after) {
         // What the ignore file takes away is told by `ContextFilesLost`; here both sides see the same context.
         let files = FileView::new(after_view);
         let lost = lost_files(before, after, &files);

@@ -36,6 +36,9 @@ const MAX_CELLS: usize = 4_000_000;
 
 /// Aligns two files. `None` when too much has changed.
 pub(crate) fn align(before: &BuildModel, after: &BuildModel) -> Option<Alignment> {
+    if let Some(split) = super::split::find(before, after) {
+        return Some(split.alignment());
+    }
     let old: Vec<Side<'_>> = sides(before);
     let new: Vec<Side<'_>> = sides(after);
     let head = old.iter().zip(&new).take_while(|(old, new)| old.same_text(new)).count();

@@ -1,0 +1,228 @@
+//! What of a build is needed at run time: see the head of `runtime.toml`.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+/// What remains of a package of the distribution once the build is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Remains {
+    /// Nothing: it only builds, and what it leaves behind is these packages.
+    Only(Vec<String>),
+    /// The package itself: what it is for is not known, or it is for run time.
+    Itself,
+    /// Libraries that are not known, or whose names hang on a release that is not known (H066).
+    Unknown,
+}
+
+/// What a package of a language needs of the system.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DependencyNeed {
+    /// The packages, in lower case.
+    pub names: Vec<String>,
+    /// The packages of Debian that it needs and that the full image has.
+    #[serde(default)]
+    pub apt: Vec<String>,
+    /// The packages of Alpine that it needs.
+    #[serde(default)]
+    pub apk: Vec<String>,
+    /// Why nothing can be said, with its hazard.
+    pub hazard: Option<String>,
+    /// The reason, as the end of a sentence that begins with the package's name.
+    pub why: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Toolchain {
+    manager: String,
+    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of the table"))]
+    source: String,
+    packages: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Library {
+    runtime: Vec<String>,
+    by: HashMap<String, Vec<String>>,
+    slim: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Compilers {
+    packages: Vec<String>,
+    runtime: Vec<String>,
+    slim: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Libraries {
+    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of the table"))]
+    source: String,
+    packages: HashMap<String, Library>,
+    compilers: Option<Compilers>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FullPrograms {
+    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of the table"))]
+    source: String,
+    packages: HashMap<String, String>,
+    tools: Vec<String>,
+    node: HashMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Dependencies {
+    stack: String,
+    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of the table"))]
+    source: String,
+    needs: Vec<DependencyNeed>,
+}
+
+/// The table.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Runtime {
+    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of the table"))]
+    as_of: String,
+    releases: Vec<String>,
+    current: Vec<String>,
+    toolchain: Vec<Toolchain>,
+    libraries: HashMap<String, Libraries>,
+    programs: FullPrograms,
+    dependencies: Vec<Dependencies>,
+}
+
+impl Runtime {
+    pub(super) fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    /// The release that a part of the tag names.
+    pub(super) fn release(&self, tag: &str) -> Option<&str> {
+        let release = self.releases.iter().find(|release| tag.split(['-', '_']).any(|part| part == *release));
+        release.map(String::as_str)
+    }
+
+    fn is_toolchain(&self, manager: &str, package: &str) -> bool {
+        let matches = |name: &String| match name.split_once('*') {
+            Some((start, end)) => {
+                package.len() > start.len() + end.len()
+                    && package.starts_with(start)
+                    && package.ends_with(end)
+            }
+            None => name == package,
+        };
+        self.toolchain.iter().any(|list| list.manager == manager && list.packages.iter().any(matches))
+    }
+
+    pub(super) fn remains(
+        &self,
+        manager: &str,
+        package: &str,
+        image: &str,
+        release: Option<&str>,
+    ) -> Remains {
+        let libraries = self.libraries.get(manager);
+        if let Some(library) = libraries.and_then(|libraries| libraries.packages.get(package)) {
+            if library.slim.iter().any(|slim| slim == image) {
+                return Remains::Only(Vec::new());
+            }
+            if !library.runtime.is_empty() {
+                return Remains::Only(library.runtime.clone());
+            }
+            let of_release = match release {
+                Some(release) => library.by.get(release),
+                None => self.same_on_all(library),
+            };
+            return of_release.map_or(Remains::Unknown, |packages| Remains::Only(packages.clone()));
+        }
+        if self.is_toolchain(manager, package) {
+            let compilers = libraries.and_then(|libraries| libraries.compilers.as_ref());
+            let left = compilers.filter(|compilers| {
+                compilers.packages.iter().any(|name| name == package)
+                    && !compilers.slim.iter().any(|slim| slim == image)
+            });
+            return Remains::Only(left.map(|compilers| compilers.runtime.clone()).unwrap_or_default());
+        }
+        if package.ends_with("-dev") { Remains::Unknown } else { Remains::Itself }
+    }
+
+    /// The names of a library that are the same on every release that a tag may mean.
+    fn same_on_all<'a>(&self, library: &'a Library) -> Option<&'a Vec<String>> {
+        let mut names = self.current.iter().map(|release| library.by.get(release));
+        let first = names.next()??;
+        names.all(|other| other == Some(first)).then_some(first)
+    }
+
+    pub(super) fn package_of_program(&self, image: &str, program: &str) -> Option<&str> {
+        let own = (image == "node").then(|| self.programs.node.get(program)).flatten();
+        own.or_else(|| self.programs.packages.get(program)).map(String::as_str)
+    }
+
+    pub(super) fn is_build_tool(&self, program: &str) -> bool {
+        self.programs.tools.iter().any(|tool| tool == program)
+    }
+
+    pub(super) fn needs(&self, stack: &str) -> impl Iterator<Item = &DependencyNeed> {
+        self.dependencies.iter().filter(move |list| list.stack == stack).flat_map(|list| &list.needs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::knowledge::RUNTIME;
+
+    #[test]
+    fn the_table_is_consistent() {
+        let table = Runtime::parse(RUNTIME).expect("runtime.toml");
+        assert_eq!(table.as_of.len(), 7);
+        assert!(table.current.iter().all(|release| table.releases.contains(release)));
+        assert!(table.toolchain.iter().all(|list| !list.source.is_empty()));
+        assert!(!table.programs.source.is_empty());
+        for (manager, libraries) in &table.libraries {
+            assert!(!libraries.source.is_empty());
+            for (name, library) in &libraries.packages {
+                assert_ne!(library.runtime.is_empty(), library.by.is_empty(), "{manager} {name}");
+                assert!(library.by.keys().all(|release| table.releases.contains(release)), "{name}");
+            }
+        }
+        for list in &table.dependencies {
+            assert!(!list.source.is_empty());
+            for need in &list.needs {
+                assert_eq!(need.hazard.is_some(), need.why.is_some(), "{:?}", need.names);
+                assert!(need.names.iter().all(|name| *name == name.to_lowercase()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_package_leaves_its_libraries_behind() {
+        let table = Runtime::parse(RUNTIME).expect("runtime.toml");
+        let only = |names: &[&str]| Remains::Only(names.iter().map(|name| (*name).to_owned()).collect());
+        for (manager, package, image, release, expected) in [
+            ("apt-get", "libpq-dev", "python", None, only(&["libpq5"])),
+            ("apt-get", "build-essential", "python", None, only(&[])),
+            ("apt-get", "libstdc++-12-dev", "python", None, only(&[])),
+            ("apt-get", "libffi-dev", "python", None, only(&[])),
+            ("apt-get", "libffi-dev", "node", None, Remains::Unknown),
+            ("apt-get", "libffi-dev", "node", Some("bookworm"), only(&["libffi8"])),
+            ("apt-get", "libwhatever-dev", "python", None, Remains::Unknown),
+            ("apt-get", "ffmpeg", "python", None, Remains::Itself),
+            ("apk", "g++", "python", None, only(&["libstdc++"])),
+            ("apk", "g++", "node", None, only(&[])),
+        ] {
+            assert_eq!(table.remains(manager, package, image, release), expected, "{package} on {image}");
+        }
+    }
+}

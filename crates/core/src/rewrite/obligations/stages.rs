@@ -1,0 +1,376 @@
+//! What a stage that became two owes to the image that was shipped: the same config, the same files where a program may
+//! look for them, the packages and users, on the same distribution. Judged from the two texts and the context, apart from
+//! the rule that wants the split.
+
+use std::collections::BTreeSet;
+
+use super::rejected;
+use crate::knowledge::{ImageReference, Knowledge, Remains};
+use crate::model::{Base, BuildModel, Delta, FileView, Known, Split, Stage, diff};
+use crate::rewrite::gate::Rejected;
+use crate::rule::ContextView;
+use crate::rule::installs::{installs, started, text_of};
+use crate::shell::Script;
+use crate::syntax::Keyword;
+
+/// Checks all obligations.
+///
+/// # Errors
+/// [`Rejected`] with the first that does not hold.
+pub(in crate::rewrite) fn hold(
+    context: &ContextView<'_>,
+    knowledge: &Knowledge,
+    before: &BuildModel,
+    after: &BuildModel,
+    split: &Split,
+) -> Result<(), Rejected> {
+    let (Some(old), Some(build), Some(last)) = (
+        before.stages().get(split.stage),
+        after.stages().get(split.stage),
+        after.stages().get(split.stage + 1),
+    ) else {
+        return rejected("the stages are gone");
+    };
+    if let Some(delta) =
+        diff(before, after).into_iter().find(|delta| !matches!(delta, Delta::StageSplit { .. }))
+    {
+        return rejected(format!("a split may change nothing else: {delta:?}"));
+    }
+    let sides = Sides { context, knowledge, before, after, old, build, last };
+    sides.bases()?;
+    let copies = sides.copies()?;
+    sides.files(&copies)?;
+    sides.started(&copies)?;
+    sides.packages()?;
+    sides.dependencies()?;
+    sides.users()
+}
+
+/// A COPY from the build stage.
+struct FromBuild {
+    path: String,
+}
+
+struct Sides<'a> {
+    context: &'a ContextView<'a>,
+    knowledge: &'a Knowledge,
+    before: &'a BuildModel,
+    after: &'a BuildModel,
+    old: &'a Stage,
+    build: &'a Stage,
+    last: &'a Stage,
+}
+
+fn is_at_or_below(path: &str, directory: &str) -> bool {
+    path == directory || path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn reference(stage: &Stage) -> Option<ImageReference> {
+    match &stage.base {
+        Base::Image(reference) => ImageReference::parse(reference),
+        _ => None,
+    }
+}
+
+/// The scripts of the RUNs of a stage; `None` for one that cannot be read.
+fn scripts<'a>(model: &'a BuildModel, stage: &'a Stage) -> impl Iterator<Item = Option<&'a Script>> {
+    let runs = model.stage_instructions(stage).filter(|(_, step)| step.keyword == Keyword::Run);
+    runs.map(|(index, _)| {
+        model.shell_text(index).map(|text| &text.script).filter(|script| script.is_readable())
+    })
+}
+
+/// The packages of the distribution that the RUNs of a stage install, with their managers.
+fn installed(model: &BuildModel, stage: &Stage) -> Vec<(&'static str, String)> {
+    let mut packages = Vec::new();
+    for script in scripts(model, stage).flatten() {
+        for manager in ["apt-get", "apk"] {
+            for install in installs(script, manager) {
+                packages.extend(install.packages().map(|word| (manager, text_of(word).to_owned())));
+            }
+        }
+    }
+    packages
+}
+
+/// A package without version and architecture.
+fn bare(package: &str) -> &str {
+    package.split(['=', ':', '<', '>', '~', '/', '@']).next().unwrap_or(package)
+}
+
+impl Sides<'_> {
+    /// The same image in the same version, release and library of C, with or without the tools (H067, H068, H084).
+    fn bases(&self) -> Result<(), Rejected> {
+        let (Some(old), Some(new)) = (reference(self.old), reference(self.last)) else {
+            return rejected("the final stage starts from something that is no image");
+        };
+        let families = (
+            self.old.facts.as_ref().and_then(|facts| facts.family),
+            self.last.facts.as_ref().and_then(|facts| facts.family),
+        );
+        if families.0.is_none() || families.0 != families.1 {
+            return rejected("the final stage starts from another family of distributions");
+        }
+        if (old.registry, old.repository, &old.digest) != (new.registry, new.repository, &new.digest) {
+            return rejected("the final stage starts from an image of another vendor (H084)");
+        }
+        let parts = |tag: &Option<String>| -> BTreeSet<String> {
+            let tag = tag.clone().unwrap_or_default();
+            let parts = tag.split('-').filter(|part| !matches!(*part, "slim" | "latest" | ""));
+            parts.map(str::to_owned).collect()
+        };
+        if parts(&old.tag) != parts(&new.tag) {
+            return rejected("the final stage starts from another version or release (H067)");
+        }
+        Ok(())
+    }
+
+    /// The COPYs from the build stage: of paths that are there, to the same paths.
+    fn copies(&self) -> Result<Vec<FromBuild>, Rejected> {
+        let view = FileView::new(self.context);
+        let end = self.build.steps.last().map_or(0, |step| step.instruction + 1);
+        let files = view.visible(self.after, end.saturating_sub(1));
+        let mut copies = Vec::new();
+        for (index, step) in self.after.stage_instructions(self.last) {
+            let from = self.after.copy_source(index);
+            if from != Some(crate::model::Source::Stage(self.build.index)) {
+                continue;
+            }
+            let [source, target] = step.values.as_slice() else {
+                return rejected("a COPY from the build stage has several sources");
+            };
+            let path = source.text.trim_end_matches('/').to_owned();
+            if path != target.text.trim_end_matches('/')
+                || !path.starts_with('/')
+                || path.contains(['*', '?', '[', '$'])
+            {
+                return rejected(format!("`{path}` comes to another place than it had"));
+            }
+            let holds_files = files
+                .as_ref()
+                .is_some_and(|files| files.iter().any(|file| is_at_or_below(&file.target, &path)));
+            if !holds_files && !self.is_made(&path) {
+                return rejected(format!("nothing makes `{path}` in the build stage"));
+            }
+            copies.push(FromBuild { path });
+        }
+        if copies.is_empty() {
+            return rejected("nothing comes over from the build stage");
+        }
+        Ok(copies)
+    }
+
+    /// Whether a step of the build stage makes a path, as far as its text says.
+    fn is_made(&self, path: &str) -> bool {
+        let mentions = |words: &[&str]| {
+            self.after
+                .stage_instructions(self.build)
+                .any(|(_, step)| words.iter().any(|word| step.arguments_text().contains(word)))
+        };
+        let is_workdir = |path: &str| {
+            self.build
+                .steps
+                .iter()
+                .map(|step| &step.state)
+                .chain([&self.build.end])
+                .any(|state| matches!(&state.workdir, Known::Value(workdir) if workdir == path))
+        };
+        let python = ["pip", "poetry", "uv ", "pipenv", "python"];
+        is_workdir(path)
+            || mentions(&[path])
+            || path.strip_suffix("/node_modules").is_some_and(is_workdir)
+            || path.strip_suffix("/.venv").is_some_and(is_workdir)
+            || (path == "/root/.cache/node/corepack" && mentions(&["corepack"]))
+            || (path.starts_with("/usr/local/lib/python")
+                && path.ends_with("/site-packages")
+                && mentions(&python))
+            || (path == "/usr/local/bin" && mentions(&python))
+            || (path == "/root/.local" && mentions(&["--user"]))
+    }
+
+    /// Every file of the context that was in the image is in it, at the same place.
+    fn files(&self, copies: &[FromBuild]) -> Result<(), Rejected> {
+        let view = FileView::new(self.context);
+        let (Some(had), Some(has)) =
+            (view.visible(self.before, usize::MAX), view.visible(self.after, usize::MAX))
+        else {
+            return rejected("it is not known which files of the context are in the image");
+        };
+        let lost = had.iter().find(|file| {
+            !has.contains(*file) && !copies.iter().any(|copy| is_at_or_below(&file.target, &copy.path))
+        });
+        match lost {
+            Some(file) => rejected(format!("{} is not in the image any more", file.target)),
+            None => Ok(()),
+        }
+    }
+
+    /// A path that a container starts and that a step of the old stage names comes over, or a step of the final stage
+    /// names it.
+    fn started(&self, copies: &[FromBuild]) -> Result<(), Rejected> {
+        let config = &self.old.config;
+        let commands =
+            [&config.entrypoint, &config.cmd].into_iter().filter_map(|command| command.value()?.as_ref());
+        let mut words: Vec<String> = commands
+            .flat_map(|command| &command.words)
+            .flat_map(|word| word.split_whitespace().map(str::to_owned))
+            .collect();
+        words.extend(config.healthcheck.iter().flat_map(|check| {
+            check.split_whitespace().map(|word| word.trim_matches(['"', '\'', '[', ']', ',']).to_owned())
+        }));
+        let names = |model: &BuildModel, stage: &Stage, path: &str| {
+            model.stage_instructions(stage).any(|(_, step)| {
+                matches!(step.keyword, Keyword::Run | Keyword::Copy | Keyword::Add)
+                    && step.arguments_text().contains(path)
+            })
+        };
+        // A program that a global package brings: `npm install -g @nestjs/cli` and `nest start`.
+        let brings = |model: &BuildModel, stage: &Stage, program: &str| {
+            model.stage_instructions(stage).filter(|(_, step)| step.keyword == Keyword::Run).any(
+                |(_, step)| {
+                    let text = step.arguments_text();
+                    (text.contains(" -g") || text.contains("global")) && text.contains(program)
+                },
+            )
+        };
+        for word in words.iter().filter(|word| {
+            word.len() > 2 && !matches!(word.as_str(), "npm" | "start" | "node" | "run" | "exec")
+        }) {
+            let is_program = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && !word.starts_with('-');
+            if is_program && brings(self.before, self.old, word) && !brings(self.after, self.last, word) {
+                return rejected(format!("`{word}`, which a container starts, is not installed any more"));
+            }
+        }
+        for word in words.iter().filter(|word| word.starts_with('/') && word.len() > 1) {
+            let comes = copies.iter().any(|copy| is_at_or_below(word, &copy.path));
+            if !comes && names(self.before, self.old, word) && !names(self.after, self.last, word) {
+                return rejected(format!("{word}, which a container starts, does not come over"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Each package of the distribution that was installed is there, or only builds and leaves its libraries (H066).
+    fn packages(&self) -> Result<(), Rejected> {
+        let Some(old) = reference(self.old) else { return Ok(()) };
+        let tag = old.tag.clone().unwrap_or_default();
+        let release = self.knowledge.release_of_tag(&tag);
+        let image = old.familiar_name();
+        let removed = self.removed();
+        let has: BTreeSet<String> =
+            installed(self.after, self.last).into_iter().map(|(_, name)| name).collect();
+        let had = installed(self.before, self.old);
+        let remains =
+            |manager: &str, name: &str| self.knowledge.remains_of(manager, bare(name), &image, release);
+        let has_tools = had.iter().any(|(manager, name)| remains(manager, name) == Remains::Only(Vec::new()));
+        for (manager, name) in &had {
+            if removed.contains(name)
+                || has.contains(name)
+                || (removed.iter().any(|name| name.starts_with('.')) && *manager == "apk")
+            {
+                continue;
+            }
+            let for_gyp =
+                image == "node" && has_tools && (name.starts_with("python") || name.starts_with("py3-"));
+            match remains(manager, name) {
+                Remains::Only(left) => {
+                    if let Some(library) = left.iter().find(|library| !has.contains(*library)) {
+                        return rejected(format!("{library}, the library of {name}, is not installed"));
+                    }
+                }
+                _ if for_gyp => {}
+                _ => return rejected(format!("the package {name} is not installed any more")),
+            }
+        }
+        Ok(())
+    }
+
+    /// The packages that a step of the old stage removes again.
+    fn removed(&self) -> BTreeSet<String> {
+        let mut removed = BTreeSet::new();
+        for script in scripts(self.before, self.old).flatten() {
+            for command in started(script) {
+                let words: Vec<&str> = command.words().collect();
+                let removes = matches!(command.program(), "apt-get" | "apt" | "apk")
+                    && words.iter().any(|word| matches!(*word, "remove" | "purge" | "del"));
+                if removes {
+                    removed.extend(words.iter().skip(1).map(|word| (*word).to_owned()));
+                }
+            }
+        }
+        removed
+    }
+
+    /// What the manifests in the image name and what needs libraries that only the full image has is served (H066).
+    fn dependencies(&self) -> Result<(), Rejected> {
+        if self.old.base == self.last.base
+            || self.old.facts.as_ref().and_then(|facts| facts.family)
+                == Some(crate::knowledge::Family::Alpine)
+        {
+            return Ok(());
+        }
+        let has: BTreeSet<String> =
+            installed(self.after, self.last).into_iter().map(|(_, name)| name).collect();
+        let files = FileView::new(self.context).visible(self.before, usize::MAX).unwrap_or_default();
+        for file in files {
+            let name = file.path.rsplit('/').next().unwrap_or_default();
+            let stack = match name {
+                "package.json" if !file.target.contains("/node_modules/") => "node",
+                _ if name.contains("requirements") && name.ends_with(".txt") => "python",
+                _ => continue,
+            };
+            let Some(bytes) = self.context.files().read(&file.path).present() else { continue };
+            let text = String::from_utf8_lossy(&bytes).to_lowercase();
+            let named: BTreeSet<String> = if stack == "node" {
+                let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+                json.get("dependencies")
+                    .and_then(serde_json::Value::as_object)
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, _)| name.clone())
+                    .collect()
+            } else {
+                let name = |line: &str| {
+                    line.split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)))
+                        .next()
+                        .unwrap_or_default()
+                        .replace('_', "-")
+                };
+                text.lines().map(|line| name(line.trim())).collect()
+            };
+            for need in self.knowledge.dependency_needs(stack) {
+                let missing = need.apt.iter().find(|package| !has.contains(*package));
+                if let (Some(dependency), Some(package)) =
+                    (need.names.iter().find(|name| named.contains(*name)), missing)
+                {
+                    return rejected(format!("{package}, which {dependency} needs, is not installed"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Users and groups that the old stage makes are made in the final one.
+    fn users(&self) -> Result<(), Rejected> {
+        let made = |model: &BuildModel, stage: &Stage| -> BTreeSet<Vec<String>> {
+            let mut made = BTreeSet::new();
+            for script in scripts(model, stage).flatten() {
+                for command in started(script) {
+                    if matches!(
+                        command.program(),
+                        "useradd" | "adduser" | "groupadd" | "addgroup" | "usermod"
+                    ) {
+                        made.insert(command.words().map(str::to_owned).collect());
+                    }
+                }
+            }
+            made
+        };
+        let has = made(self.after, self.last);
+        match made(self.before, self.old).iter().find(|words| !has.contains(*words)) {
+            Some(words) => rejected(format!("`{}` is not run any more", words.join(" "))),
+            None => Ok(()),
+        }
+    }
+}
