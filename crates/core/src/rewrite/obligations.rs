@@ -31,7 +31,7 @@ pub(super) fn context_deltas(
 ) -> Result<Vec<Delta>, Rejected> {
     let view = analysis.view(file);
     if !view.is_known() {
-        return if reorders || crate::model::find_split(&analysis.models[file], &models[file]).is_some() {
+        return if reorders || crate::model::find_split(analysis.model(file), after).is_some() {
             rejected("steps are moved, and the build context is not known")
         } else {
             Ok(Vec::new())

@@ -292,9 +292,9 @@ impl Sides<'_> {
         for script in scripts(self.before, self.old).flatten() {
             for command in started(script) {
                 let words: Vec<&str> = command.words().collect();
-                let removes = matches!(command.program(), "apt-get" | "apt" | "apk")
+                let takes_away = matches!(command.program(), "apt-get" | "apt" | "apk")
                     && words.iter().any(|word| matches!(*word, "remove" | "purge" | "del"));
-                if removes {
+                if takes_away {
                     removed.extend(words.iter().skip(1).map(|word| (*word).to_owned()));
                 }
             }

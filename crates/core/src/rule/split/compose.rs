@@ -353,11 +353,11 @@ fn without_superseded(
 
 /// The working directory behind an instruction.
 fn workdir_behind(stage: &BuildStage<'_>, index: usize) -> Option<String> {
-    let state = match stage.model().place(index + 1) {
+    let behind = match stage.model().place(index + 1) {
         Some((_, step)) => &step.state,
         None => &stage.stage.end,
     };
-    match &state.workdir {
+    match &behind.workdir {
         Known::Value(path) => Some(path.clone()),
         Known::Unknown(_) => None,
     }

@@ -332,9 +332,9 @@ fn develops(started: &Started) -> Result<(), Refusal> {
             || names("vue-cli-service", "serve")
             || names("nest", "--watch")
             || (words.first() == Some(&"vite") && !words.contains(&"preview") && !words.contains(&"build"))
-            || words.windows(2).any(|pair| {
-                matches!(pair, ["run", "dev"] | ["yarn", "dev"] | ["pnpm", "dev"] | ["run", "start:dev"])
-            });
+            || words
+                .windows(2)
+                .any(|pair| matches!(pair, ["run" | "yarn" | "pnpm", "dev"] | ["run", "start:dev"]));
         if develops {
             return Err(Refusal::hazard(
                 "H075",
