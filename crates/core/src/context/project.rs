@@ -130,7 +130,7 @@ pub struct Obstacle {
 }
 
 impl Obstacle {
-    fn new(hazard: &'static str, reason: impl Into<String>) -> Self {
+    pub(crate) fn new(hazard: &'static str, reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), hazard }
     }
 }

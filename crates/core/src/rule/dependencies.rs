@@ -15,13 +15,19 @@ use crate::text::TextRange;
 
 use super::{ContextView, Refusal};
 
+mod dotnet;
 mod harmless;
+mod java;
 mod node;
+mod php;
 mod python;
 mod reading;
+mod ruby;
+mod words;
 
 /// Every stack whose installations are understood. To add one: a file beside this with its [`Stack`], and a line here.
-const STACKS: &[&Stack] = &[&node::STACK, &python::STACK];
+const STACKS: &[&Stack] =
+    &[&node::STACK, &python::STACK, &java::MAVEN, &java::GRADLE, &dotnet::STACK, &ruby::STACK, &php::STACK];
 
 /// How the commands of a stack are read.
 pub(crate) struct Stack {
