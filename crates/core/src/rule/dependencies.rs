@@ -226,7 +226,27 @@ pub(crate) fn reads(
     let Some(text) = model.shell_text(index).filter(|text| text.script.is_readable()) else {
         return Reads::Anything;
     };
-    reading::Reading::new(context, instruction, text, locate, &step.state, directory).finish()
+    let read = reading::Reading::new(context, instruction, text, locate, &step.state, directory).finish();
+    match read {
+        Reads::Install(install) if !wrapper_is_run(model, index, &install.command) => Reads::Anything,
+        read => read,
+    }
+}
+
+/// An installation that was told by `chmod +x mvnw` counts when a RUN does run the wrapper, and asks for no settings of
+/// its own.
+fn wrapper_is_run(model: &BuildModel, index: usize, command: &str) -> bool {
+    let name = command.trim_start_matches("./");
+    if command.contains(' ') || !matches!(name, "mvnw" | "gradlew") {
+        return true;
+    }
+    let Some(stage) = model.stage_of(index) else { return false };
+    let behind = model.stage_instructions(stage).filter(|(run, _)| *run >= index);
+    let texts = behind.filter_map(|(run, _)| model.shell_text(run)).filter(|text| text.script.is_readable());
+    texts.flat_map(|text| text.script.commands()).any(|simple| {
+        let words: Vec<&str> = simple.words.iter().map(|word| word.value().unwrap_or(word.raw())).collect();
+        java::runs_wrapper(&words, name)
+    })
 }
 
 /// Whether a command of the RUN installs dependencies of this stack, as far as its words tell.

@@ -1,7 +1,7 @@
 //! Maven and Gradle: what a build fetches can be fetched before the source is there.
 
 use crate::context::join;
-use crate::context::project::{GradleProject, MavenProject, Obstacle};
+use crate::context::project::{GradleProject, MavenProject, Obstacle, Tree};
 
 use super::words::{Word, has_flag, read_words, typed, value_of, with_tree};
 use super::{Command, Dependencies, First, Place, Refusal, Stack};
@@ -99,6 +99,42 @@ fn maven<'a>(words: &'a [&'a str]) -> Option<(Program<'a>, Vec<Word<'a>>)> {
     fetches.then_some((program, read))
 }
 
+/// `chmod +x mvnw`: the wrapper is about to be run, and what it fetches can be fetched before. A copy of the context
+/// takes the permission away again, so the added command asks a shell to read the script: this is the shell, and the script.
+///
+/// Whether the wrapper is run at all is for the caller to see: [`wrapper_of`] names it.
+fn soon_run<'a>(place: &Place<'_>, words: &[&'a str], wrapper: &str) -> Option<[&'a str; 2]> {
+    let file = wrapper_of(words).filter(|file| file.trim_start_matches("./") == wrapper)?;
+    let (path, _) = place.file(file)?;
+    let text = place.context.files().read(&path).present()?;
+    let first_line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let is_bash = first_line.windows(4).any(|part| part == b"bash");
+    Some([if is_bash { "bash" } else { "sh" }, file])
+}
+
+/// Whether a command builds with a wrapper, in its own directory and with no settings of its own.
+pub(super) fn runs_wrapper(words: &[&str], wrapper: &str) -> bool {
+    const OTHER: &[&str] =
+        &["-s", "--settings", "-f", "--file", "-p", "--project-dir", "-b", "-c", "-I", "--init-script"];
+    let found = if wrapper == "mvnw" { maven(words) } else { gradle(words) };
+    found.is_some_and(|(program, words)| {
+        program.wrapper.is_some_and(|file| file.rsplit('/').next() == Some(wrapper))
+            && !has_flag(&words, OTHER)
+    })
+}
+
+/// The program of [`soon_run`], without arguments.
+fn soon_program<'a>([shell, file]: [&'a str; 2]) -> Program<'a> {
+    Program { head: vec![shell, file], wrapper: Some(file), arguments: &[] }
+}
+
+/// The wrapper that a command makes executable.
+pub(super) fn wrapper_of<'a>(words: &[&'a str]) -> Option<&'a str> {
+    let ["chmod", mode, file] = words else { return None };
+    let is_mode = !mode.starts_with('-') && mode.contains(['x', '5', '7']);
+    (is_mode && matches!(file.rsplit('/').next(), Some("mvnw" | "gradlew"))).then_some(*file)
+}
+
 fn read_maven(place: &Place<'_>, words: &[&str]) -> Command {
     if let Some(program) = program(words, "mvn", "mvnw")
         && program.wrapper.is_none()
@@ -106,7 +142,9 @@ fn read_maven(place: &Place<'_>, words: &[&str]) -> Command {
     {
         return Command::Nothing;
     }
-    let Some((program, words)) = maven(words) else { return Command::NotMine };
+    let soon = soon_run(place, words, "mvnw");
+    let found = soon.map(|soon| (soon_program(soon), Vec::new())).or_else(|| maven(words));
+    let Some((program, words)) = found else { return Command::NotMine };
     let goals: Vec<&str> = words
         .iter()
         .filter_map(|word| match word {
@@ -130,9 +168,9 @@ fn read_maven(place: &Place<'_>, words: &[&str]) -> Command {
         return Command::NotMine;
     };
     let project = pom.rsplit_once('/').map_or("", |(project, _)| project).to_owned();
-    let first = if goals.iter().all(fetches_only) {
+    let first = if soon.is_none() && goals.iter().all(fetches_only) {
         First::Move
-    } else if goals.iter().any(builds) {
+    } else if soon.is_some() || goals.iter().any(builds) {
         match prefetch(&program, &words) {
             Some(command) => First::Add(command),
             None => return Command::NotMine,
@@ -216,7 +254,10 @@ fn maven_files(
             // One of the image's own.
             None if named.starts_with('/') => {}
             None => {
-                return Err(Refusal::hazard("H056", format!("the settings `{named}` are not in the context")));
+                return Err(Refusal::hazard(
+                    "H056",
+                    format!("the settings `{named}` are not in the context"),
+                ));
             }
         }
     }
@@ -284,7 +325,9 @@ fn read_gradle(place: &Place<'_>, words: &[&str]) -> Command {
     {
         return Command::Nothing;
     }
-    let Some((program, words)) = gradle(words) else { return Command::NotMine };
+    let soon = soon_run(place, words, "gradlew");
+    let found = soon.map(|soon| (soon_program(soon), Vec::new())).or_else(|| gradle(words));
+    let Some((program, words)) = found else { return Command::NotMine };
     let directory = value_of(&words, &["-p", "--project-dir"]).unwrap_or(".");
     let names = ["settings.gradle", "settings.gradle.kts", "build.gradle", "build.gradle.kts"];
     let script = names.iter().find_map(|name| place.file(&join(directory.trim_end_matches('/'), name)));
@@ -294,7 +337,7 @@ fn read_gradle(place: &Place<'_>, words: &[&str]) -> Command {
         Word::Plain(task) => task.rsplit(':').next() == Some("dependencies"),
         Word::Flag(..) => true,
     };
-    let first = if words.iter().all(is_report) {
+    let first = if soon.is_none() && words.iter().all(is_report) {
         First::Move
     } else {
         match report(&program, &words) {
@@ -310,7 +353,7 @@ fn read_gradle(place: &Place<'_>, words: &[&str]) -> Command {
         ],
     };
     let files = gradle_files(place, &program, &words, &project);
-    Command::Installs(Dependencies { project, makes: &[".gradle"], files, first, remarks })
+    Command::Installs(Dependencies { project, makes: &[], files, first, remarks })
 }
 
 /// `gradle dependencies --no-daemon`, with those flags of the build that change what is fetched.
@@ -358,8 +401,9 @@ fn gradle_files(
         "--gradle-user-home",
         "--project-cache-dir",
     ];
-    let read =
-        |tree| GradleProject::read(tree, project).ok_or_else(|| unread(project))?.configuration_reads();
+    let read = |tree: Tree<'_>| {
+        GradleProject::read(tree, project).ok_or_else(|| unread(project))?.configuration_reads()
+    };
     let mut files = with_tree(place, read)?;
     add_wrapper(place, program, &mut files)?;
     if let Some(name) = ELSEWHERE.iter().find(|name| has_flag(words, &[name])) {

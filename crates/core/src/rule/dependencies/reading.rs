@@ -6,7 +6,7 @@ use crate::syntax::Instruction;
 
 use super::{
     Command, ContextView, Dependencies, First, Install, Locate, Place, Reads, Refusal, Removed, STACKS,
-    Stack, Way, harmless, is_context_mount, place_from,
+    Stack, Way, harmless, is_context_mount, java, place_from,
 };
 
 /// A RUN that is being read.
@@ -115,8 +115,15 @@ impl<'a> Reading<'a> {
                         let reason = format!("what `{text}` reads is up to the shell");
                         found.files = Err(Refusal::hazard("H061", reason));
                     }
-                    let command = known.iter().take(2).copied().collect::<Vec<_>>().join(" ");
-                    return Kind::Install(stack, command, found);
+                    if let First::Add(command) = &mut found.first {
+                        for assignment in simple.assignments.iter().rev() {
+                            *command = format!("{} {command}", assignment.canonical());
+                        }
+                    }
+                    // `chmod +x mvnw` stands for the wrapper.
+                    let shown = java::wrapper_of(&known)
+                        .map_or_else(|| known.iter().take(2).copied().collect(), |own| vec![own]);
+                    return Kind::Install(stack, shown.join(" "), found);
                 }
             }
         }

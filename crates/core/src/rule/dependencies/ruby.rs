@@ -1,6 +1,6 @@
 //! Ruby: `bundle install`.
 
-use crate::context::project::RubyProject;
+use crate::context::project::{RubyProject, Tree};
 
 use super::words::{Word, has_flag, read_words, value_of, with_tree};
 use super::{Command, Dependencies, First, Place, Refusal, Stack};
@@ -51,12 +51,14 @@ fn read(place: &Place<'_>, words: &[&str]) -> Command {
     match rest {
         ["-v" | "--version" | "version"] => return Command::Nothing,
         ["config", ..] => return Command::Nothing,
+        // It reads the same, and installs nothing: `bundle check || bundle install`.
+        ["check", ..] => {}
         _ if is_install(rest) => {}
         _ => return Command::NotMine,
     }
     let gemfile = ["Gemfile", "gems.rb"].iter().find_map(|name| place.file(name));
     let Some((_, project)) = gemfile else { return Command::NotMine };
-    let read = |tree| RubyProject::read(tree, &project).map(|ruby| ruby.install_reads());
+    let read = |tree: Tree<'_>| RubyProject::read(tree, &project).map(|ruby| ruby.install_reads());
     let files = match with_tree(place, read) {
         Some(reads) => elsewhere(place, rest).map_or_else(|| reads.map_err(Refusal::from), Err),
         None => Err(Refusal::hazard("H064", "the ignore file keeps the Gemfile out of the context")),
