@@ -206,7 +206,8 @@ impl Reading<'_> {
             "FileList",
         ];
         if let Some(sign) = CODE.iter().find(|sign| line.contains(*sign)) {
-            return Err(Obstacle::new("H054", format!("`{path}` looks around with `{}`", sign.trim())));
+            let shown = if *sign == "`" { "a command" } else { sign.trim() };
+            return Err(Obstacle::new("H054", format!("`{path}` looks around with {shown}")));
         }
         if NAMED.iter().any(|sign| is_used(line, sign)) {
             let evaluates =
