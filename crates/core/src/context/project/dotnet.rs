@@ -293,7 +293,7 @@ impl Graph<'_> {
             }
             let place = resolve(directory, value).filter(|_| !value.contains('%'));
             if let Some(place) = place.filter(|place| self.tree.has_directory(place) && !place.is_empty()) {
-                add_new(&mut self.reads, [place])
+                add_new(&mut self.reads, [place]);
             } else {
                 let reason = format!("`{path}` takes packages from `{value}`");
                 return Err(Obstacle::new("H055", reason));

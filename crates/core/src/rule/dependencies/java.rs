@@ -124,7 +124,7 @@ pub(super) fn runs_wrapper(words: &[&str], wrapper: &str) -> bool {
 }
 
 /// The program of [`soon_run`], without arguments.
-fn soon_program<'a>([shell, file]: [&'a str; 2]) -> Program<'a> {
+fn soon_program([shell, file]: [&str; 2]) -> Program<'_> {
     Program { head: vec![shell, file], wrapper: Some(file), arguments: &[] }
 }
 

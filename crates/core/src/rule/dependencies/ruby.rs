@@ -31,7 +31,7 @@ fn bundle<'a>(words: &'a [&'a str]) -> Option<&'a [&'a str]> {
 }
 
 fn installs(words: &[&str]) -> bool {
-    bundle(words).is_some_and(|rest| is_install(rest))
+    bundle(words).is_some_and(is_install)
 }
 
 /// `bundle install`, or `bundle` alone, which is the same.
@@ -95,7 +95,7 @@ fn installs_gems(words: &[&str]) -> bool {
         read_words(rest, &["-v", "--version", "-i", "--install-dir", "-n", "--bindir", "-s", "--source"]);
     let is_name = |name: &str| {
         name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_:.~>= ,".contains(&byte))
-            && !name.ends_with(".gem")
+            && name.strip_suffix(".gem").is_none()
     };
     !has_flag(&words, &["-g", "--file", "-l", "--local"])
         && words.iter().all(|word| match word {
