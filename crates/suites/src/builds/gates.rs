@@ -5,8 +5,8 @@ use super::project::Project;
 use super::rewriting::Outcome;
 
 /// The gates, by their names in the table and in `seeded.toml`.
-pub(super) const NAMES: [&str; 9] =
-    ["builds", "answers", "write", "restart", "uid", "any-uid", "sigterm", "installs", "size"];
+pub(super) const NAMES: [&str; 10] =
+    ["expected", "builds", "answers", "write", "restart", "uid", "any-uid", "sigterm", "installs", "size"];
 
 /// The gates that are red, each with the reason.
 #[derive(Debug, Default)]
@@ -22,6 +22,35 @@ impl Red {
         self.0.push((gate, reason.into()));
     }
 
+    /// What is offered has to be what `project.toml` expects, and nothing may be stopped by dockmend's own gate.
+    pub(super) fn of_offer(project: &Project, outcome: &Outcome) -> Self {
+        let mut red = Self::default();
+        for (rewrite, expected) in &project.rewrites {
+            if (expected == "offered") != outcome.offered.contains(rewrite) {
+                let reasons = outcome.refused.iter().filter(|(name, ..)| name == rewrite);
+                let mut reasons = reasons.map(|(_, hazard, reason)| match hazard {
+                    Some(hazard) => format!("{reason} ({hazard})"),
+                    None => reason.clone(),
+                });
+                let what = reasons.next().unwrap_or_else(|| {
+                    let applied = outcome.offered.contains(rewrite);
+                    if applied { "offered".to_owned() } else { "not found".to_owned() }
+                });
+                red.add("expected", format!("{rewrite} is to be {expected}: {what}"));
+            }
+        }
+        for reason in &outcome.rejected {
+            red.add("expected", format!("the gate rejected a rewrite: {reason}"));
+        }
+        red
+    }
+
+    /// Both.
+    pub(super) fn and(mut self, mut other: Self) -> Self {
+        self.0.append(&mut other.0);
+        self
+    }
+
     /// A variant that could not be built or measured at all.
     pub(super) fn not_built(error: &anyhow::Error) -> Self {
         Self(vec![("builds", format!("{error:#}"))])
@@ -31,9 +60,6 @@ impl Red {
 /// Judges a project that was built before and after.
 pub(super) fn judge(project: &Project, outcome: &Outcome, before: &Measured, after: &Measured) -> Red {
     let mut red = Red::default();
-    for reason in &outcome.rejected {
-        red.add("builds", format!("the gate rejected a rewrite: {reason}"));
-    }
     if outcome.offered.contains("order")
         && let Some(installs) = after.installs
     {

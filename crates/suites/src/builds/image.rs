@@ -95,11 +95,34 @@ impl Log {
 
 /// Words that begin an install of dependencies, apart from the rules' own knowledge on purpose: the suite judges them.
 const INSTALLS: [&str; 28] = [
-    "npm ci", "npm install", "npm i ", "yarn install", "yarn --", "pnpm install", "pnpm i ", "pnpm fetch",
-    "bun install", "bun i ", "pip install", "pip3 install", "poetry install", "uv sync", "uv pip install",
-    "pipenv install", "pipenv sync", "pdm install", "pdm sync", "go mod download", "cargo fetch",
-    "bundle install", "composer install", "dotnet restore", "apt-get install", "apt-get -y install",
-    "apt install", "apk add",
+    "npm ci",
+    "npm install",
+    "npm i ",
+    "yarn install",
+    "yarn --",
+    "pnpm install",
+    "pnpm i ",
+    "pnpm fetch",
+    "bun install",
+    "bun i ",
+    "pip install",
+    "pip3 install",
+    "poetry install",
+    "uv sync",
+    "uv pip install",
+    "pipenv install",
+    "pipenv sync",
+    "pdm install",
+    "pdm sync",
+    "go mod download",
+    "cargo fetch",
+    "bundle install",
+    "composer install",
+    "dotnet restore",
+    "apt-get install",
+    "apt-get -y install",
+    "apt install",
+    "apk add",
 ];
 
 fn installs(run: &str) -> bool {
@@ -153,10 +176,18 @@ mod tests {
 
     #[test]
     fn installs_are_told_from_what_only_looks_like_one() {
-        for run in ["npm ci", "apt-get update && apt-get install -y git", "yarn", "pip install -r requirements.txt"] {
+        for run in
+            ["npm ci", "apt-get update && apt-get install -y git", "yarn", "pip install -r requirements.txt"]
+        {
             assert!(installs(run), "{run}");
         }
-        for run in ["npm run build", "yarn build", "poetry install --only-root", "pip install --no-deps .", "make install"] {
+        for run in [
+            "npm run build",
+            "yarn build",
+            "poetry install --only-root",
+            "pip install --no-deps .",
+            "make install",
+        ] {
             assert!(!installs(run), "{run}");
         }
     }

@@ -58,7 +58,9 @@ pub(super) fn measure(
     if let Some(edit) = &project.edit {
         copy.edit(edit)?;
         let tag = format!("{variant}-edited");
-        log = Some(Image::build(engine, project, copy, &tag, false).context("it does not build after an edit")?.1);
+        log = Some(
+            Image::build(engine, project, copy, &tag, false).context("it does not build after an edit")?.1,
+        );
     }
     Ok(Measured {
         size: image.size()?,

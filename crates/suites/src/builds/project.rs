@@ -154,11 +154,6 @@ impl Project {
     pub(super) fn not_built(&self) -> Option<String> {
         self.only_checked.clone().or_else(|| self.stack.out_of_reach().map(str::to_owned))
     }
-
-    /// Whether this rewrite is expected to be offered.
-    pub(super) fn expects(&self, rewrite: &str) -> bool {
-        self.rewrites.get(rewrite).is_some_and(|expected| expected == "offered")
-    }
 }
 
 /// The folder of the projects in the checkout.

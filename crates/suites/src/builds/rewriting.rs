@@ -107,7 +107,8 @@ impl Dockmend {
         let mut command = Command::new(&self.program);
         command.current_dir(copy.path("")).args(arguments);
         command.args(["--format", "json", "--fail-on", "never"]).arg(Path::new("."));
-        let text = text_of(&command.output()?).with_context(|| format!("dockmend {}", arguments.join(" ")))?;
+        let text =
+            text_of(&command.output()?).with_context(|| format!("dockmend {}", arguments.join(" ")))?;
         serde_json::from_str(&text).context("dockmend printed no JSON")
     }
 }

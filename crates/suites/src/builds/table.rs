@@ -27,33 +27,38 @@ The sizes are of stand-ins for the official images, made of Debian's packages; w
 
 /// The page.
 pub(super) fn page(rows: &[Row], summary: &[String]) -> String {
-    let mut page = format!("{INTRODUCTION}\n");
-    for line in summary {
-        page.push_str(&format!("{line}\n"));
+    let mut lines: Vec<String> = vec![INTRODUCTION.to_owned()];
+    lines.extend_from_slice(summary);
+    let head = "
+| project | stack | rewrites | size | context | installs | uid | answers | write | SIGTERM | any uid |
+|---|---|---|---|---|---|---|---|---|---|---|";
+    lines.push(head.to_owned());
+    lines.extend(rows.iter().filter_map(line));
+    let red: Vec<&Row> = rows.iter().filter(|row| !row.red.0.is_empty()).collect();
+    if !red.is_empty() {
+        lines.push("\nRed:\n".to_owned());
+        let gates = |row: &Row| row.red.0.iter().map(|(gate, _)| *gate).collect::<Vec<_>>().join(", ");
+        lines.extend(red.iter().map(|row| format!("- `{}`: {}", row.project.name, gates(row))));
     }
-    page.push_str(
-        "\n| project | stack | rewrites | size | context | installs | uid | answers | write | SIGTERM | any uid |\n\
-         |---|---|---|---|---|---|---|---|---|---|---|\n",
-    );
-    for row in rows.iter().filter(|row| row.measured.is_some()) {
-        page.push_str(&line(row));
-    }
-    page.push_str("\nOnly checked, by BuildKit's own `--check` before and after:\n\n| project | stack | rewrites | why it is not built |\n|---|---|---|---|\n");
-    for row in rows.iter().filter(|row| row.measured.is_none()) {
-        let why = row.not_built.as_deref().unwrap_or("it failed");
-        page.push_str(&format!(
-            "| {} | {} | {} | {why} |\n",
-            row.project.name,
-            row.project.stack.name(),
-            row.outcome.names()
-        ));
-    }
-    page
+    let head = "
+Only checked, by BuildKit's own `--check` before and after:
+
+| project | stack | rewrites | why it is not built |
+|---|---|---|---|";
+    lines.push(head.to_owned());
+    lines.extend(rows.iter().filter_map(|row| {
+        let (project, why) = (&row.project, row.not_built.as_deref()?);
+        Some(format!("| {} | {} | {} | {why} |", project.name, project.stack.name(), row.outcome.names()))
+    }));
+    lines.push("\nThe projects:\n".to_owned());
+    lines.extend(rows.iter().map(|row| format!("- `{}`: {}", row.project.name, row.project.about)));
+    lines.push(String::new());
+    lines.join("\n")
 }
 
-/// One row, red gates included.
-pub(super) fn line(row: &Row) -> String {
-    let Some((before, after)) = &row.measured else { return String::new() };
+/// One row, of a project that was built.
+fn line(row: &Row) -> Option<String> {
+    let (before, after) = row.measured.as_ref()?;
     let answers = match (life(before), life(after)) {
         (Some(_), Some(_)) if row.red.has("answers") => "different",
         (Some(_), Some(_)) => "same",
@@ -64,8 +69,8 @@ pub(super) fn line(row: &Row) -> String {
         row.project.name.clone(),
         row.project.stack.name().to_owned(),
         row.outcome.names(),
-        pair(before, after, |it| format!("{:.0}", it.size as f64 / 1e6)),
-        pair(before, after, |it| format!("{}, {:.0}", it.context.0, it.context.1 as f64 / 1e3)),
+        pair(before, after, |it| rounded(it.size, 1_000_000).to_string()),
+        pair(before, after, |it| format!("{}, {}", it.context.0, rounded(it.context.1, 1000))),
         pair(before, after, |it| match (it.installs, it.reruns) {
             (Some(installs), Some(reruns)) => format!("{installs} ({reruns})"),
             _ => "-".to_owned(),
@@ -78,20 +83,23 @@ pub(super) fn line(row: &Row) -> String {
             Some((Some(Err(_)), _)) => "fails".to_owned(),
             _ => "-".to_owned(),
         }),
-        pair(before, after, |it| {
-            option(life(it).and_then(|life| life.stopped).map(|stopped| stopped.code))
-        }),
+        pair(before, after, |it| option(life(it).and_then(|life| life.stopped).map(|stopped| stopped.code))),
         pair(before, after, |it| match life(it).map(|life| life.any_uid.is_ok()) {
             Some(true) => "yes".to_owned(),
             Some(false) => "no".to_owned(),
             None => "-".to_owned(),
         }),
     ];
-    format!("| {} |\n", cells.join(" | "))
+    Some(format!("| {} |", cells.join(" | ")))
 }
 
 fn life(measured: &Measured) -> Option<&Life> {
     measured.life.as_ref().and_then(|life| life.as_ref().ok())
+}
+
+/// So many units, to the nearest one.
+fn rounded(bytes: u64, unit: u64) -> u64 {
+    (bytes + unit / 2) / unit
 }
 
 fn option(value: Option<impl ToString>) -> String {
