@@ -83,7 +83,7 @@ impl Cut<'_> {
         }
         let added = first.commands.get(moved.len()..).unwrap_or_default();
         let install = self.fed(&first)?;
-        self.added_is_known(added, kept, &install)
+        self.added_is_known(&first, added, kept, &install)
     }
 
     /// Both RUNs are what the one was: flags, user, shell, variables, and the directory that they begin in.
@@ -128,7 +128,13 @@ impl Cut<'_> {
 
     /// A command that is only added is the one that is known to install the same for the next command. Before it may stand
     /// commands that make empty files, which the copy of the source replaces.
-    fn added_is_known(&self, added: &[Step], kept: &[Step], install: &Install) -> Result<(), Rejected> {
+    fn added_is_known(
+        &self,
+        new: &Trace,
+        added: &[Step],
+        kept: &[Step],
+        install: &Install,
+    ) -> Result<(), Rejected> {
         let Some((_, made)) = added.split_last() else { return Ok(()) };
         let Some(had) = self.files.visible(self.before, self.old) else {
             return rejected(format!("it is not known which files instruction {} sees", self.old));
@@ -148,6 +154,9 @@ impl Cut<'_> {
         };
         let shown = added.iter().map(|step| step.command.as_str()).collect::<Vec<_>>().join(" && ");
         let is_last = first == &shown || first.ends_with(&format!(" {shown}"));
+        // Nor is one of the commands before it forgotten.
+        let whole = Trace::of(&BuildModel::of(&format!("FROM scratch\nRUN {first}\n")), 1);
+        let is_last = is_last && whole.is_some_and(|whole| whole.commands.len() == new.commands.len());
         let same_context =
             kept.first().is_some_and(|next| added.iter().all(|step| next.prelude == step.prelude));
         if !is_last || !same_context || wanted.stack != install.stack || wanted.project != install.project {
