@@ -186,10 +186,9 @@ impl Cut<'_> {
             let place = Some(path).filter(|path| is_plain(path) && !path.starts_with('-'));
             let place = place.and_then(|path| place_from(&directory, path)).ok_or_else(unknown)?;
             let below = format!("{place}/");
-            let comes = had.iter().any(|file| match is_file {
-                true => file.target == place,
-                false => file.target.starts_with(&below),
-            });
+            let comes = had
+                .iter()
+                .any(|file| if is_file { file.target == place } else { file.target.starts_with(&below) });
             if !comes || has.iter().any(|file| file.target == place) {
                 return Err(unknown());
             }

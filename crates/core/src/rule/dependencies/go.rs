@@ -146,7 +146,7 @@ fn installs(words: &[&str]) -> bool {
         ["go", "build" | "get" | "install", rest @ ..] => {
             let mut packages = rest.iter().filter(|word| !word.starts_with('-'));
             packages.all(|package| {
-                package.starts_with('.') || package.contains("...") || package.ends_with(".go")
+                package.starts_with('.') || package.contains("...") || package.strip_suffix(".go").is_some()
             })
         }
         _ => false,

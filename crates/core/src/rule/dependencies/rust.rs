@@ -126,18 +126,19 @@ fn add(
     directories.retain(|directory| !directory.is_empty());
     directories.sort_unstable();
     directories.dedup();
-    let mut first = String::new();
+    let mut steps = Vec::new();
     if !directories.is_empty() {
-        first.push_str(&format!("mkdir -p {} && ", directories.join(" ")));
+        steps.push(format!("mkdir -p {}", directories.join(" ")));
     }
     if !targets.is_empty() {
-        first.push_str(&format!("touch {} && ", targets.join(" ")));
+        steps.push(format!("touch {}", targets.join(" ")));
     }
+    steps.push(command.to_owned());
     let mut files = fetch.files;
     if !uses_lock {
         files.retain(|path| found.lock.as_ref() != Some(path));
     }
-    add(format!("{first}{command}"), Ok(files))
+    add(steps.join(" && "), Ok(files))
 }
 
 /// A path of the context as seen from a directory of it.
