@@ -28,8 +28,17 @@ mod rust;
 mod words;
 
 /// Every stack whose installations are understood. To add one: a file beside this with its [`Stack`], and a line here.
-const STACKS: &[&Stack] =
-    &[&node::STACK, &python::STACK, &java::MAVEN, &java::GRADLE, &dotnet::STACK, &ruby::STACK, &php::STACK, &go::STACK, &rust::STACK];
+const STACKS: &[&Stack] = &[
+    &node::STACK,
+    &python::STACK,
+    &java::MAVEN,
+    &java::GRADLE,
+    &dotnet::STACK,
+    &ruby::STACK,
+    &php::STACK,
+    &go::STACK,
+    &rust::STACK,
+];
 
 /// How the commands of a stack are read.
 pub(crate) struct Stack {
