@@ -1,7 +1,6 @@
-//! The long-running suites: conformance, corpus, real builds, benchmarks.
+//! The long-running suites: conformance, corpus, benchmarks.
 
 mod bench;
-mod builds;
 mod cache;
 mod conformance;
 mod corpus;
@@ -15,12 +14,11 @@ fn main() -> ExitCode {
     let rest: Vec<String> = arguments.collect();
     let outcome = match command.as_str() {
         "bench" => bench::run(&rest),
-        "builds" => builds::run(&rest),
         "conformance" => conformance::run(&rest),
         "corpus" => corpus::run(&rest),
         "verdicts" => verdicts::run(&rest),
         _ => Err(anyhow::anyhow!(
-            "there is no suite {command:?}; there are: bench, builds, conformance, corpus, verdicts"
+            "there is no suite {command:?}; there are: bench, conformance, corpus, verdicts"
         )),
     };
     outcome.unwrap_or_else(|error| {

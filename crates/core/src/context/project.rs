@@ -38,6 +38,7 @@ pub use dotnet::DotNetProject;
 pub use go::{GoProject, GoReplace, GoRequire, GoSources};
 pub use java::{GradleProject, MavenProject};
 pub use native::{NativeBuild, NativeProject};
+pub(crate) use node::at as node_project_at;
 pub use node::{LocalDependency, NodeLock, NodeLockKind, NodeManager, NodeProject};
 pub use php::PhpProject;
 pub use python::{

@@ -99,15 +99,25 @@ impl FileView {
         Visible::new(model, self).at(instruction)
     }
 
-    /// The same without what one COPY or ADD brings.
+    /// The same as [`visible`](Self::visible), with the file that was copied last for each place in the image.
+    pub(crate) fn effective(
+        &self,
+        model: &BuildModel,
+        instruction: usize,
+    ) -> Option<BTreeMap<String, String>> {
+        let stage = model.stage_of(instruction)?.index;
+        Visible::new(model, self).last_copied(stage, instruction)
+    }
+
+    /// The same without what some COPYs or ADDs bring.
     pub(crate) fn visible_without(
         &self,
         model: &BuildModel,
         instruction: usize,
-        copy: usize,
+        copies: &[usize],
     ) -> Option<BTreeSet<CopiedFile>> {
         let mut visible = Visible::new(model, self);
-        visible.copied.insert(copy, Some(Arc::default()));
+        visible.copied.extend(copies.iter().map(|copy| (*copy, Some(Arc::default()))));
         visible.at(instruction)
     }
 }
@@ -308,8 +318,13 @@ impl<'a> Visible<'a> {
 
     /// The context files at the end of a stage: for each place the file that was copied there last.
     fn at_end(&mut self, stage: usize) -> Option<BTreeMap<String, String>> {
+        self.last_copied(stage, usize::MAX)
+    }
+
+    /// The same before an instruction of the stage.
+    fn last_copied(&mut self, stage: usize, instruction: usize) -> Option<BTreeMap<String, String>> {
         let mut files = BTreeMap::new();
-        for index in copies_before(self.model, stage, usize::MAX) {
+        for index in copies_before(self.model, stage, instruction) {
             let copied = self.copied(index)?;
             files.extend(copied.iter().map(|file| (file.target.clone(), file.path.clone())));
         }

@@ -48,14 +48,11 @@ rule! {
     /// their own: `poetry install --no-root`, `uv sync --no-install-project`, `pdm sync --no-self`, the requirements file
     /// that a `setup.py` reads. The step itself stays behind the source, and finds them there.
     ///
-    /// Go and Rust compile dependencies with the source, so what comes before it is their download: `go mod download`, and
-    /// `cargo fetch` with empty files where cargo insists on a target. No dummy program is compiled (H058).
-    ///
     /// ## Stays silent
     ///
     /// Without a build context. When an earlier step has installed dependencies with the same package manager. When the
-    /// manifest is not in the context. When nothing would be downloaded: no requirements, vendored modules, a cache mount.
-    /// In the exec form, in heredocs and in Windows stages.
+    /// manifest is not in the context. For package managers other than npm, Yarn 1, pnpm and pip. In the exec form, in
+    /// heredocs and in Windows stages.
     ///
     /// ## Refuses
     ///
@@ -85,28 +82,36 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
-    for found in find(subject) {
-        let Some(instruction) = subject.model.instruction(found.copy.index) else { continue };
-        let command = &found.install.command;
-        let message = format!(
-            "copies the source before `{command}` installs the dependencies: every edit installs them again"
-        );
-        let refusal = conditions(subject, &found).err();
-        findings.push(
-            findings
-                .at(found.copy.index, instruction.head_range(), message)
-                .subject(found.install.project.as_str())
-                .note(found.install.range, "re-runs on every source edit")
-                .refused_if(refusal),
-        );
+    for stage in find(subject) {
+        for found in stage {
+            let Some(instruction) = subject.model.instruction(found.copy) else { continue };
+            let command = &found.install.command;
+            let message = format!(
+                "copies the source before `{command}` installs the dependencies: every edit installs them again"
+            );
+            let refusal = conditions(subject, &found).err();
+            let is_refused = refusal.is_some();
+            findings.push(
+                findings
+                    .at(found.copy, instruction.head_range(), message)
+                    .subject(found.subject())
+                    .note(found.install.range, "re-runs on every source edit")
+                    .refused_if(refusal),
+            );
+            // What comes behind can be told when this one is mended.
+            if !is_refused {
+                break;
+            }
+        }
     }
 }
 
 fn plan(subject: &Subject<'_>, finding: &Finding) -> Result<Plan, Refusal> {
     let (index, _) = finding.instruction_in(subject)?;
     let changed = || Refusal::because("the text has changed");
-    let found = find(subject).into_iter().find(|found| found.copy.index == index).ok_or_else(changed)?;
-    let reorder = Reorder::new(subject, found)?;
+    let mut all = find(subject).into_iter().flatten();
+    let found = all.find(|found| found.copy == index && found.subject() == finding.key.subject);
+    let reorder = Reorder::new(subject, found.ok_or_else(changed)?)?;
     let plan = Plan::edit(reorder.title(), reorder.edit()?, reorder.declare()?)?;
     Ok(reorder.remarks().into_iter().fold(plan, Plan::remark))
 }

@@ -7,13 +7,16 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Answer, Folder, Obstacle, Project, Stack};
+use super::{Answer, ContextFiles, Folder, Obstacle, Project, Stack};
 use crate::context::dockerignore::DockerIgnore;
 
 mod lock;
+mod prisma;
 mod reads;
+mod scripts;
 #[cfg(test)]
 mod tests;
+mod workspace;
 
 pub use lock::{NodeLock, NodeLockKind};
 
@@ -67,6 +70,8 @@ pub struct NodeProject {
     pub locks: Vec<NodeLock>,
     /// The globs that name the members of a workspace, as written, from the manifest or `pnpm-workspace.yaml`.
     pub workspaces: Vec<String>,
+    /// The directories of the members, as far as the globs are understood.
+    pub members: Vec<String>,
     /// The directory of the workspace that this project is a member of.
     pub workspace_root: Option<String>,
     /// All scripts by name.
@@ -79,16 +84,44 @@ pub struct NodeProject {
     pub config: Vec<String>,
     /// The schema of Prisma, when there is one.
     pub prisma_schema: Option<String>,
-    reads: Result<Vec<String>, Obstacle>,
+    /// Directories into which the installation writes code, as far as it is not `node_modules`.
+    pub generated: Vec<String>,
+    /// A script of the installation that minds whether there is a `.git`: its name and text (H043).
+    pub needs_git: Option<(String, String)>,
+    reads: Reads,
+}
+
+/// What an installation reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Reads {
+    /// Without its scripts.
+    plain: Result<Vec<String>, Obstacle>,
+    /// With them.
+    with_scripts: Result<Vec<String>, Obstacle>,
+}
+
+impl Reads {
+    fn failed(obstacle: Obstacle) -> Self {
+        Self { plain: Err(obstacle.clone()), with_scripts: Err(obstacle) }
+    }
 }
 
 impl NodeProject {
     /// The paths that the installation of dependencies reads, manifest and lockfiles first, when that is
     /// certain; otherwise what stands in the way.
     ///
-    /// Without a lockfile the list is still certain, but the versions are not (H046): see [`locks`](Self::locks).
+    /// Without a lockfile the list is still certain, but the versions are not (H046): see [`locks`](Self::locks). A
+    /// script that sets up git hooks may mind whether there is a `.git`: see [`needs_git`](Self::needs_git).
+    ///
+    /// A member of a workspace is taken for a project of its own; where it lies below its root, what the root reads
+    /// counts.
     pub fn install_reads(&self) -> Result<Vec<String>, Obstacle> {
-        self.reads.clone()
+        self.reads.with_scripts.clone()
+    }
+
+    /// The same for an installation that runs no scripts (`--ignore-scripts`).
+    pub fn install_reads_without_scripts(&self) -> Result<Vec<String>, Obstacle> {
+        self.reads.plain.clone()
     }
 
     /// The scripts that an installation runs, as (name, text), in npm's order.
@@ -118,7 +151,9 @@ pub(super) fn detect(folder: Folder<'_>) -> Option<Project> {
     let lockfiles: Vec<String> = locks.iter().map(|lock| lock.path.clone()).collect();
     let node = match parsed {
         Ok(json) => read_manifest(folder, &json, locks),
-        Err(obstacle) => NodeProject { reads: Err(obstacle), ..read_manifest(folder, &Value::Null, locks) },
+        Err(obstacle) => {
+            NodeProject { reads: Reads::failed(obstacle), ..read_manifest(folder, &Value::Null, locks) }
+        }
     };
     Some(Project {
         root: folder.root.to_owned(),
@@ -128,25 +163,42 @@ pub(super) fn detect(folder: Folder<'_>) -> Option<Project> {
     })
 }
 
+/// The Node project in a directory of the context, wherever it lies.
+pub(crate) fn at(files: &dyn ContextFiles, root: &str) -> Option<NodeProject> {
+    let entries = files.list(root).present()?;
+    match detect(Folder { files, root, entries: &entries })?.stack {
+        Stack::Node(node) => Some(*node),
+        _ => None,
+    }
+}
+
 fn read_manifest(folder: Folder<'_>, json: &Value, locks: Vec<NodeLock>) -> NodeProject {
+    let mut node = bare(json, locks);
+    node.reads = reads::find(folder, json, &mut node);
+    node
+}
+
+/// What the manifest alone tells.
+fn bare(json: &Value, locks: Vec<NodeLock>) -> NodeProject {
     let text_of = |key: &str| json.get(key).and_then(Value::as_str).map(str::to_owned);
     let package_manager = text_of("packageManager");
-    let mut node = NodeProject {
+    NodeProject {
         name: text_of("name"),
         manager: manager(package_manager.as_deref(), &locks),
         package_manager,
         locks,
         workspaces: workspaces(json),
+        members: Vec::new(),
         workspace_root: None,
         scripts: strings(json.get("scripts")),
         local_dependencies: local_dependencies(json),
         patches: Vec::new(),
         config: Vec::new(),
         prisma_schema: None,
-        reads: Ok(Vec::new()),
-    };
-    node.reads = reads::find(folder, json, &mut node);
-    node
+        generated: Vec::new(),
+        needs_git: None,
+        reads: Reads { plain: Ok(Vec::new()), with_scripts: Ok(Vec::new()) },
+    }
 }
 
 fn manager(package_manager: Option<&str>, locks: &[NodeLock]) -> Option<NodeManager> {
@@ -232,13 +284,8 @@ pub(super) fn join_workspaces(projects: &mut [Project]) {
                 root => project.root.strip_prefix(root).and_then(|rest| rest.strip_prefix('/')),
             };
             let Some(below) = below.filter(|below| !below.is_empty()) else { continue };
-            // One without a lockfile of its own is installed with the lockfile above it, member or not.
+            // One without a lockfile of its own is mostly installed with the lockfile above it, member or not.
             if globs.is_ignored(below) || member.locks.is_empty() {
-                let shown = if root.is_empty() { "the root" } else { root };
-                member.reads = Err(Obstacle::new(
-                    "H044",
-                    format!("`{}` belongs to the workspace in {shown}", project.root),
-                ));
                 member.workspace_root = Some(root.clone());
             }
         }

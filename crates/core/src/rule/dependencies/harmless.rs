@@ -14,14 +14,12 @@ pub(super) fn reads_nothing(words: &[&str]) -> bool {
     };
     match words {
         ["true" | ":" | "echo" | "set", ..] => true,
-        ["node" | "npm" | "yarn" | "pnpm" | "python" | "python3" | "pip" | "pip3", "-v" | "--version"] => {
-            true
-        }
-        ["npm" | "yarn" | "pnpm", "cache" | "store", "clean" | "verify" | "prune", ..] => true,
-        ["npm" | "yarn" | "pnpm", "config", "set", _, _] => true,
+        ["pwd" | "whoami" | "id" | "date" | "uname" | "which" | "printenv", ..] | ["env"] => true,
+        // A directory that is listed by name may not be there yet.
+        ["ls", rest @ ..] => rest.iter().all(|word| word.starts_with('-')),
+        ["mkdir", "-p" | "-pv" | "--parents", ..] => true,
+        ["python" | "python3" | "pip" | "pip3", "-v" | "--version"] => true,
         ["pip" | "pip3", "cache", "purge"] => true,
-        ["corepack", "enable" | "disable", ..] => true,
-        ["corepack", "prepare", package, ..] => package.contains('@'),
         ["apt-get" | "apt", rest @ ..] => {
             let verb = rest.iter().find(|word| !word.starts_with('-'));
             let is_known = verb.is_some_and(|verb| {
@@ -55,7 +53,7 @@ pub(super) fn removes_caches(simple: &Simple) -> bool {
         })
 }
 
-/// Packages of an index, by name, for the whole image: `npm install -g pnpm@9`, `pip install --upgrade pip`.
+/// Packages of an index, by name, for the whole image: `pip install --upgrade pip`.
 fn installs_by_name(words: &[&str]) -> bool {
     let Some(command) = InstallCommand::read(words) else { return false };
     let mut packages = command.packages.iter().filter_map(|index| words.get(*index).copied()).peekable();
@@ -63,20 +61,6 @@ fn installs_by_name(words: &[&str]) -> bool {
         return false;
     }
     match command.manager.name.as_str() {
-        "npm" | "pnpm" => {
-            let is_global = command.flags.iter().any(|flag| matches!(flag.name.as_str(), "-g" | "--global"));
-            let only_global =
-                command.flags.iter().all(|flag| !matches!(flag.name.as_str(), "--prefix" | "-C" | "--dir"));
-            let is_name = |package: &str| {
-                let name = package.strip_prefix('@').unwrap_or(package);
-                let is_path = name.starts_with(['.', '/', '~'])
-                    || name.contains(':')
-                    || [".tgz", ".tar.gz"].iter().any(|ending| name.ends_with(ending));
-                let slashes = name.matches('/').count();
-                !is_path && slashes == usize::from(package.starts_with('@'))
-            };
-            is_global && only_global && packages.all(is_name)
-        }
         "pip" => {
             const HARMLESS: &[&str] = &[
                 "-U",

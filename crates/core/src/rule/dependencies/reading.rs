@@ -6,7 +6,7 @@ use crate::syntax::Instruction;
 
 use super::{
     Command, ContextView, Dependencies, First, Install, Locate, Place, Reads, Refusal, Removed, STACKS,
-    Stack, Way, cache_mounts, harmless, is_context_mount, java, place_from,
+    Stack, Way, harmless, is_context_mount, java, place_from,
 };
 
 /// A RUN that is being read.
@@ -16,12 +16,8 @@ pub(super) struct Reading<'a> {
     text: &'a ShellText,
     locate: Locate<'a>,
     state: &'a State,
-    /// Where the RUN begins.
-    begins: String,
     /// Where the next command runs.
     directory: String,
-    /// Where the RUN mounts caches.
-    caches: Vec<String>,
     /// What the text itself has set so far.
     variables: Vec<(String, String)>,
     parts: Vec<Part<'a>>,
@@ -70,9 +66,7 @@ impl<'a> Reading<'a> {
             text,
             locate,
             state,
-            begins: directory.clone(),
             directory,
-            caches: cache_mounts(instruction),
             variables: Vec::new(),
             parts: Vec::new(),
         };
@@ -106,8 +100,6 @@ impl<'a> Reading<'a> {
         let place = Place {
             context: self.context,
             directory: &self.directory,
-            begins: &self.begins,
-            caches: &self.caches,
             state: self.state,
             locate: self.locate,
             variables: &variables,
@@ -233,8 +225,24 @@ impl<'a> Reading<'a> {
             makes: found.makes,
             files,
             way,
+            takes_back: rest.iter().find_map(|part| self.takes_back(part)),
             remarks,
         })
+    }
+
+    /// A command that makes the layer smaller by what an earlier command of the RUN has put there.
+    fn takes_back(&self, part: &Part<'_>) -> Option<String> {
+        let Node::Simple(simple) = &part.item.node else { return None };
+        let words: Vec<&str> = simple.words.iter().filter_map(|word| word.value()).collect();
+        let takes = match words.as_slice() {
+            ["npm" | "pnpm" | "yarn" | "bun", "prune", ..] | ["apk", "del", ..] => true,
+            ["apt-get" | "apt" | "dnf" | "yum" | "microdnf", rest @ ..] => {
+                rest.iter().any(|word| matches!(*word, "remove" | "purge" | "autoremove"))
+            }
+            ["rm", rest @ ..] => rest.iter().any(|word| word.trim_end_matches('/').ends_with("node_modules")),
+            _ => false,
+        };
+        takes.then(|| shown(&self.text.script.text().get(simple.span.clone())))
     }
 
     /// The commands that come before the source, when `rest` has to stay behind it.

@@ -9,19 +9,19 @@ use crate::rule::{Refusal, Subject};
 use crate::syntax::{Instruction, Keyword};
 use crate::text::{EditError, TextEdit, TextRange};
 
-use super::Found;
-use super::conditions::{changed, conditions};
+use super::conditions::{Ready, bringing, changed, conditions};
+use super::{Found, is_within};
 
 /// A change that may be made.
 pub(crate) struct Reorder<'a> {
     subject: &'a Subject<'a>,
     found: Found,
-    copy: &'a Instruction,
+    ready: Ready,
     run: &'a Instruction,
-    /// What the installation reads, as paths of the context.
-    files: Vec<String>,
-    /// The new instructions, as they are written: COPYs of what is read and, where there is one, the new RUN.
-    steps: Vec<String>,
+    /// The COPYs of what the installation reads, as they are written.
+    copies: Vec<String>,
+    /// The new RUN, where there is one.
+    first: Option<String>,
 }
 
 impl<'a> Reorder<'a> {
@@ -30,17 +30,18 @@ impl<'a> Reorder<'a> {
     /// # Errors
     /// A refusal when one of the conditions does not hold.
     pub(crate) fn new(subject: &'a Subject<'a>, found: Found) -> Result<Self, Refusal> {
-        let files = conditions(subject, &found)?;
-        let copy = subject.model.instruction(found.copy.index).ok_or_else(changed)?;
+        let ready = conditions(subject, &found)?;
         let run = subject.model.instruction(found.run).ok_or_else(changed)?;
-        let mut reorder = Self { subject, found, copy, run, files, steps: Vec::new() };
-        reorder.steps = reorder.copies();
-        if let Way::Split { first, .. } = &reorder.found.install.way {
-            let keyword = keyword_like(run, "RUN");
-            let step = format!("{keyword}{} {first}", flags(run));
-            reorder.steps.push(step);
+        let first = match &found.install.way {
+            Way::Whole => None,
+            Way::Split { first, .. } => Some(format!("{}{} {first}", keyword_like(run, "RUN"), flags(run))),
+        };
+        if subject.file().escape() != '\\' && first.as_ref().is_some_and(|first| first.contains(['\\', '`']))
+        {
+            return Err(Refusal::because("the new step would hold an escape character"));
         }
-        Ok(reorder)
+        let copies = copies(subject, &found, &ready)?;
+        Ok(Self { subject, found, ready, run, copies, first })
     }
 
     /// What the user should know.
@@ -50,41 +51,27 @@ impl<'a> Reorder<'a> {
 
     /// Whether the RUN itself comes before the source.
     fn is_whole(&self) -> bool {
-        self.found.install.way == Way::Whole
+        self.first.is_none()
     }
 
-    /// Whether the COPY stays where it is: nothing stands between it and a RUN that stays too.
-    fn copy_stays(&self) -> bool {
-        !self.is_whole() && self.found.copy.index + 1 == self.found.run
+    /// The indices of the COPYs that come behind the installation.
+    fn moved(&self) -> Vec<usize> {
+        self.found.moved.iter().map(|copy| copy.index).collect()
     }
 
-    /// The COPYs of what the installation reads: one for each directory.
-    fn copies(&self) -> Vec<String> {
-        let is_directory = |path: &String| {
-            let entry = self.subject.context.files().entry(path).present();
-            entry.is_some_and(|entry| entry.kind == EntryKind::Directory)
-        };
-        let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
-        for path in &self.files {
-            // A COPY takes the contents of a directory, so each goes to a place of its own (H059).
-            let is_directory = is_directory(path);
-            let place = if is_directory { path.as_str() } else { split(path).0 };
-            match groups.iter_mut().find(|(known, _)| !is_directory && known == place) {
-                Some((_, paths)) => paths.push(path),
-                None => groups.push((place.to_owned(), vec![path])),
-            }
-        }
-        let target = self.copy.values.last().map(|value| value.text.as_str()).unwrap_or_default();
-        let target = target.trim_end_matches('/');
-        let keyword = keyword_like(self.copy, "COPY");
-        let flags = flags(self.copy);
-        let line = |(place, paths): (String, Vec<&str>)| {
-            let inside =
-                place.strip_prefix(self.found.copy.from.as_str()).unwrap_or(&place).trim_matches('/');
-            let slash = if inside.is_empty() { "" } else { "/" };
-            format!("{keyword}{flags} {} {target}/{inside}{slash}", paths.join(" "))
-        };
-        groups.into_iter().map(line).collect()
+    fn first_moved(&self) -> usize {
+        self.moved().first().copied().unwrap_or(self.found.run)
+    }
+
+    /// The last instruction above the RUN that does not move.
+    fn above(&self) -> usize {
+        let moved = self.moved();
+        (0..self.found.run).rev().find(|index| !moved.contains(index)).unwrap_or_default()
+    }
+
+    /// Whether the COPYs stay where they are: nothing stands between them and a RUN that stays too.
+    fn copies_stay(&self) -> bool {
+        !self.is_whole() && self.above() < self.first_moved()
     }
 
     /// The differences that the change makes.
@@ -93,12 +80,18 @@ impl<'a> Reorder<'a> {
     /// A refusal when it is not known which files the steps see.
     pub(crate) fn declare(&self) -> Result<Vec<Delta>, Refusal> {
         let unknown = || Refusal::because("it is not known which files the steps see");
-        let (copy, run) = (self.found.copy.index, self.found.run);
-        let above = if self.copy_stays() || run - 1 == copy { copy - 1 } else { run - 1 };
+        let (run, above) = (self.found.run, self.above());
+        let beside = if self.ready.at_copy { self.first_moved().saturating_sub(1) } else { above };
         let mut declared = Vec::new();
-        for (order, step) in self.steps.iter().enumerate() {
-            let meaning = Meaning::of_text(step).ok_or_else(unknown)?.to_string();
-            declared.push(Delta::StepAdded { after: Some(above), order, meaning });
+        let meaning =
+            |step: &str| Meaning::of_text(step).map(|meaning| meaning.to_string()).ok_or_else(unknown);
+        for (order, step) in self.copies.iter().enumerate() {
+            declared.push(Delta::StepAdded { after: Some(beside), order, meaning: meaning(step)? });
+        }
+        let mut order = if beside == above { self.copies.len() } else { 0 };
+        if let Some(step) = &self.first {
+            declared.push(Delta::StepAdded { after: Some(above), order, meaning: meaning(step)? });
+            order += 1;
         }
         if let Way::Split { removed, .. } = &self.found.install.way {
             declared.extend(removed.iter().map(|removed| Delta::CommandRemoved {
@@ -108,11 +101,14 @@ impl<'a> Reorder<'a> {
                 text: removed.text.clone(),
             }));
         }
-        if self.is_whole() {
-            declared.push(Delta::StepMoved { instruction: copy, after: Some(run), order: 0 });
-        } else if !self.copy_stays() {
-            let order = self.steps.len();
-            declared.push(Delta::StepMoved { instruction: copy, after: Some(above), order });
+        if !self.copies_stay() {
+            let (after, order) = if self.is_whole() { (run, 0) } else { (above, order) };
+            let moved = self.moved().into_iter().enumerate();
+            declared.extend(moved.map(|(at, instruction)| Delta::StepMoved {
+                instruction,
+                after: Some(after),
+                order: order + at,
+            }));
         }
         declared.extend(self.lost().ok_or_else(unknown)?);
         Ok(declared)
@@ -121,25 +117,25 @@ impl<'a> Reorder<'a> {
     /// The files that the RUNs between the two, and one that moves whole, do not see any more.
     fn lost(&self) -> Option<Vec<Delta>> {
         let model = self.subject.model;
-        let (copy, run) = (self.found.copy.index, self.found.run);
+        let (first, run) = (self.first_moved(), self.found.run);
         let view = FileView::new(self.subject.context);
-        let moved = view.copied(model, copy)?;
-        let is_read = |path: &str| {
-            self.files.iter().any(|read| {
-                path == read || path.strip_prefix(read.as_str()).is_some_and(|rest| rest.starts_with('/'))
-            })
-        };
+        let moved = self.moved();
+        let mut brought = BTreeSet::new();
+        for copy in &moved {
+            brought.extend(view.copied(model, *copy)?);
+        }
+        let is_read = |path: &str| self.ready.missing.iter().any(|read| is_within(path, read));
         let mut lost = Vec::new();
-        for index in copy + 1..=run {
+        for index in first..=run {
             let is_run =
                 model.instruction(index).is_some_and(|instruction| instruction.keyword == Keyword::Run);
             if !is_run || index == run && !self.is_whole() {
                 continue;
             }
             let saw = view.visible(model, index)?;
-            let mut sees = view.visible_without(model, index, copy)?;
-            if index == run {
-                sees.extend(moved.iter().filter(|file| is_read(&file.path)).cloned());
+            let mut sees = view.visible_without(model, index, &moved)?;
+            if index == run || self.ready.at_copy {
+                sees.extend(brought.iter().filter(|file| is_read(&file.path)).cloned());
             }
             if !saw.is_subset(&sees) {
                 let kept: BTreeSet<String> = sees.into_iter().map(|file| file.path).collect();
@@ -162,11 +158,11 @@ impl<'a> Reorder<'a> {
             let is_step = |keyword| matches!(keyword, Keyword::Copy | Keyword::Add | Keyword::Run);
             steps.filter(|(_, step)| is_step(step.keyword)).count()
         };
-        let before = steps(self.found.copy.index);
+        let before = steps(self.first_moved());
         match &self.found.install.way {
             Way::Whole => {
-                // The COPY itself is one of them, wherever it stands.
-                let after = steps(self.found.run + 1) + 1;
+                // The COPYs themselves are among them, wherever they stand.
+                let after = steps(self.found.run + 1) + self.found.moved.len();
                 let noun = if after == 1 { "step" } else { "steps" };
                 format!("install before copying source: an edit re-runs {after} {noun}, not {before}")
             }
@@ -180,7 +176,7 @@ impl<'a> Reorder<'a> {
         }
     }
 
-    /// Puts the new instructions above the RUN, or above a COPY that stays; cuts the lines of a COPY that moves out and
+    /// Puts the new instructions above the RUN, or above COPYs that stay; cuts the lines of COPYs that move out and
     /// puts them behind the installation.
     ///
     /// # Errors
@@ -189,18 +185,39 @@ impl<'a> Reorder<'a> {
         let file = self.subject.file();
         let text = file.text();
         let ending = file.line_ending().as_str();
-        let block = self.with_comments(self.found.copy.index, self.copy);
+        let mut blocks = Vec::new();
+        for index in self.moved() {
+            let copy = self.subject.model.instruction(index).ok_or_else(changed)?;
+            blocks.push(self.with_comments(index, copy));
+        }
         let run_block = self.with_comments(self.found.run, self.run);
-        let target = if self.copy_stays() { block } else { run_block };
-        let indent = target.of(text).len() - target.of(text).trim_start_matches([' ', '\t']).len();
-        let indent = target.of(text).get(..indent).unwrap_or_default();
-        let mut new = self.steps.iter().flat_map(|step| [indent, step.as_str(), ending]).collect::<String>();
+        let first_block = blocks.first().copied().unwrap_or(run_block);
+        let written = |target: TextRange, steps: &mut dyn Iterator<Item = &String>| -> String {
+            let line = target.of(text);
+            let indent =
+                line.get(..line.len() - line.trim_start_matches([' ', '\t']).len()).unwrap_or_default();
+            steps.flat_map(|step| [indent, step.as_str(), ending]).collect()
+        };
         let mut edit = TextEdit::builder();
-        let moved = block.of(text);
-        if !self.copy_stays() {
-            edit.delete(TextRange::new(block.start, blank_end(text, block)));
+        let stay = self.copies_stay();
+        let target = if stay { first_block } else { run_block };
+        let mut new = String::new();
+        // What comes to stand where the first COPY stood.
+        let mut instead = String::new();
+        if self.ready.at_copy && !stay {
+            instead = written(first_block, &mut self.copies.iter());
+            new.push_str(&written(target, &mut self.first.iter()));
+        } else {
+            new.push_str(&written(target, &mut self.copies.iter().chain(&self.first)));
+        }
+        if !stay {
+            for block in &blocks {
+                let end = if instead.is_empty() { blank_end(text, *block) } else { block.end };
+                edit.replace(TextRange::new(block.start, end), std::mem::take(&mut instead));
+            }
+            let moved: String = blocks.iter().map(|block| block.of(text)).collect();
             if !self.is_whole() {
-                new.push_str(moved);
+                new.push_str(&moved);
             } else if run_block.of(text).ends_with('\n') {
                 edit.insert(run_block.end, moved);
             } else {
@@ -240,6 +257,34 @@ impl<'a> Reorder<'a> {
         };
         TextRange::new(start, file.whole_lines(instruction).end)
     }
+}
+
+/// The COPYs of what the installation reads and is not there yet: one for each directory and each COPY that brings it.
+fn copies(subject: &Subject<'_>, found: &Found, ready: &Ready) -> Result<Vec<String>, Refusal> {
+    let is_directory = |path: &String| {
+        let entry = subject.context.files().entry(path).present();
+        entry.is_some_and(|entry| entry.kind == EntryKind::Directory)
+    };
+    let mut groups: Vec<(String, &Instruction, Vec<&str>)> = Vec::new();
+    for path in &ready.missing {
+        let copy = bringing(subject, found, path)?;
+        let from = found.moved.iter().rev().find_map(|copy| copy.brings(path)).unwrap_or_default();
+        // A COPY takes the contents of a directory, so each goes to a place of its own (H059).
+        let is_directory = is_directory(path);
+        let place = if is_directory { path.as_str() } else { split(path).0 };
+        let inside = place.strip_prefix(from).unwrap_or(place).trim_matches('/');
+        let target = copy.values.last().map(|value| value.text.as_str()).unwrap_or_default();
+        let slash = if inside.is_empty() { "" } else { "/" };
+        let target = format!("{}/{inside}{slash}", target.trim_end_matches('/'));
+        match groups.iter_mut().find(|(known, _, _)| !is_directory && *known == target) {
+            Some((_, _, paths)) => paths.push(path),
+            None => groups.push((target, copy, vec![path])),
+        }
+    }
+    let line = |(target, copy, paths): (String, &Instruction, Vec<&str>)| {
+        format!("{}{} {} {target}", keyword_like(copy, "COPY"), flags(copy), paths.join(" "))
+    };
+    Ok(groups.into_iter().map(line).collect())
 }
 
 /// A keyword in the letter case of another instruction's.

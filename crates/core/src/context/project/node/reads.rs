@@ -3,13 +3,15 @@
 use serde_json::Value;
 
 use super::super::{Answer, Folder, Obstacle, add_new};
-use super::{NodeProject, specifiers};
+use super::scripts::{self, Scripts};
+use super::{NodeProject, Reads, prisma, specifiers, workspace};
 use crate::context::EntryKind;
 
 /// Files beside the manifest that configure a manager. Each is read when it is there.
 const CONFIG: &[&str] = &[
     ".npmrc",
     ".yarnrc",
+    ".yarnclean",
     ".yarnrc.yml",
     "pnpm-workspace.yaml",
     "bunfig.toml",
@@ -20,60 +22,136 @@ const CONFIG: &[&str] = &[
 /// The parts of `.yarn` that an installation reads; the rest is written by it.
 const YARN: &[&str] = &["cache", "patches", "plugins", "releases"];
 
+/// More members than this are not copied one by one.
+const MOST_MEMBERS: usize = 60;
+
 /// Fills in what the folder tells about the project, and lists what its installation reads. The first
 /// obstacle is the answer, but everything that is known is filled in before.
-pub(super) fn find(
-    folder: Folder<'_>,
-    json: &Value,
-    node: &mut NodeProject,
-) -> Result<Vec<String>, Obstacle> {
+pub(super) fn find(folder: Folder<'_>, json: &Value, node: &mut NodeProject) -> Reads {
+    let members = check_workspace(folder, node)
+        .and_then(|()| workspace::members(folder.files, folder.root, &node.workspaces));
+    node.members = members.as_ref().cloned().unwrap_or_default();
+    let (mut plain, mut with_scripts) = match own(folder, json, node) {
+        Ok(reads) => reads,
+        Err(obstacle) => return Reads::failed(obstacle),
+    };
+    if let Err(obstacle) = members {
+        return Reads::failed(obstacle);
+    }
+    if node.members.len() > MOST_MEMBERS {
+        let reason =
+            format!("the workspace has {} members, and each would be copied by itself", node.members.len());
+        return Reads::failed(Obstacle::new("H044", reason));
+    }
+    for member in node.members.clone() {
+        match read_member(folder, &member, node) {
+            Ok((more, scripted)) => {
+                add_new(&mut plain, more);
+                with_scripts = with_scripts.and_then(|mut known| {
+                    add_new(&mut known, scripted?);
+                    Ok(known)
+                });
+            }
+            Err(obstacle) => return Reads::failed(obstacle),
+        }
+    }
+    let mut all = plain.clone();
+    let with_scripts = with_scripts.map(|more| {
+        add_new(&mut all, more);
+        without_nested(all)
+    });
+    Reads { plain: Ok(without_nested(plain)), with_scripts }
+}
+
+/// What lies in a directory of the list needs no mention of its own.
+fn without_nested(paths: Vec<String>) -> Vec<String> {
+    let covered = |path: &String| {
+        paths.iter().any(|known| path.strip_prefix(known.as_str()).is_some_and(|rest| rest.starts_with('/')))
+    };
+    let nested: Vec<bool> = paths.iter().map(covered).collect();
+    paths.into_iter().zip(nested).filter(|(_, nested)| !nested).map(|(path, _)| path).collect()
+}
+
+/// What is read without scripts, and what scripts read besides.
+type Own = (Vec<String>, Result<Vec<String>, Obstacle>);
+
+/// What the installation reads of one folder.
+fn own(folder: Folder<'_>, json: &Value, node: &mut NodeProject) -> Result<Own, Obstacle> {
     node.config = folder.those_of(CONFIG);
     let configured = configuration(folder, node);
     let patched = patches(folder, json, node);
-    let schema = prisma_schema(folder, json);
-    node.prisma_schema = schema.clone().unwrap_or_default();
+    let schema = prisma::find(folder, None);
+    node.prisma_schema =
+        schema.as_ref().ok().and_then(|found| found.as_ref().map(|found| found.schema.clone()));
 
     let mut reads = vec![folder.path("package.json")];
     add_new(&mut reads, node.locks.iter().map(|lock| lock.path.clone()));
-    check_locks(node)?;
+    if let Some(broken) = node.locks.iter().find(|lock| lock.broken) {
+        return Err(Obstacle::new("H046", format!("`{}` is not a valid lockfile", broken.path)));
+    }
     let ignores_scripts = configured?;
     patched?;
     add_new(&mut reads, node.config.iter().cloned());
     add_new(&mut reads, node.patches.iter().cloned());
-    check_workspace(folder, node)?;
-    add_new(&mut reads, local_archives(folder, node)?);
+    add_new(&mut reads, local_dependencies(folder, json, node)?);
+    // The commands of a package are linked, and some managers leave out those that are not there yet.
+    if json.pointer("/publishConfig/directory").is_some() {
+        return Err(Obstacle::new(
+            "H044",
+            format!("`{}` is linked from the directory that it is built in", folder.path("")),
+        ));
+    }
+    if ignores_scripts {
+        return Ok((reads, Ok(Vec::new())));
+    }
+    let mut scripts = Scripts::default();
+    let checked = scripts::check(folder, node, &mut scripts);
+    node.generated = scripts.generated;
+    node.needs_git = scripts.needs_git;
+    let mut scripted = checked.map(|()| scripts.reads);
     // The installation of Prisma's client generates it when it finds a schema, without a script here.
     if specifiers(json).iter().any(|(name, _)| name == "@prisma/client") {
-        add_new(&mut reads, schema?);
+        scripted = scripted.and_then(|mut known| {
+            if let Some(found) = schema? {
+                add_new(&mut known, found.reads);
+                add_new(&mut node.generated, found.generated);
+            }
+            Ok(known)
+        });
     }
-    if !ignores_scripts {
-        check_scripts(folder, node)?;
-        if runs(node, "prisma") {
-            add_new(&mut reads, node.prisma_schema.clone());
-        }
-    }
-    Ok(reads)
+    Ok((reads, scripted))
 }
 
-fn check_locks(node: &NodeProject) -> Result<(), Obstacle> {
-    if let Some(broken) = node.locks.iter().find(|lock| lock.broken) {
-        return Err(Obstacle::new("H046", format!("`{}` is not a valid lockfile", broken.path)));
+/// What the installation reads of a member: its manifest, the commands that it offers, what its scripts read.
+fn read_member(folder: Folder<'_>, member: &str, root: &mut NodeProject) -> Result<Own, Obstacle> {
+    let unseen = || Obstacle::new("H044", format!("the member `{member}` cannot be read"));
+    let entries = folder.files.list(member).present().ok_or_else(unseen)?;
+    let inside = Folder { files: folder.files, root: member, entries: &entries };
+    let text = inside.text("package.json").present().ok_or_else(unseen)?;
+    let json = serde_json::from_str::<Value>(&text).ok().filter(Value::is_object).ok_or_else(unseen)?;
+    let mut node = super::bare(&json, super::lock::detect(inside));
+    node.members = root.members.clone();
+    let (mut reads, scripted) = own(inside, &json, &mut node)?;
+    let commands = match json.get("bin") {
+        Some(Value::String(path)) => vec![path.clone()],
+        other => super::strings(other).into_values().collect(),
+    };
+    let present = commands
+        .iter()
+        .filter_map(|path| inside.resolve(path))
+        .filter(|path| folder.files.entry(path).is_present());
+    add_new(&mut reads, present.collect::<Vec<_>>());
+    add_new(&mut root.generated, node.generated);
+    if root.needs_git.is_none() {
+        root.needs_git = node.needs_git;
     }
-    let Some(written) = &node.package_manager else { return Ok(()) };
-    let fits = node.locks.iter().any(|lock| Some(lock.kind.manager()) == node.manager);
-    if node.locks.is_empty() || fits {
-        return Ok(());
-    }
-    Err(Obstacle::new(
-        "H046",
-        format!("`packageManager` is `{written}`, but the lockfile is another manager's"),
-    ))
+    Ok((reads, scripted))
 }
 
 /// Reads the manager's own configuration and adds what it names. Says whether scripts are switched off.
 fn configuration(folder: Folder<'_>, node: &mut NodeProject) -> Result<bool, Obstacle> {
     let mut ignores_scripts = false;
-    for name in [".npmrc", ".yarnrc", ".yarnrc.yml"] {
+    for name in [".npmrc", ".yarnrc", ".yarnrc.yml", "bunfig.toml"] {
         let text = match folder.text(name) {
             Answer::Absent => continue,
             Answer::Unknown => return Err(Obstacle::new("H045", format!("`{name}` could not be read"))),
@@ -82,8 +160,13 @@ fn configuration(folder: Folder<'_>, node: &mut NodeProject) -> Result<bool, Obs
         for line in text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';'])) {
             let Some((key, value)) = line.split_once(['=', ':', ' ']) else { continue };
             let value = value.trim().trim_matches(['"', '\'']);
-            if name == ".npmrc" && key.trim() == "ignore-scripts" {
-                ignores_scripts = value == "true";
+            match (name, key.trim()) {
+                (".npmrc", "ignore-scripts") => ignores_scripts = value == "true",
+                (".yarnrc.yml", "enableScripts") => ignores_scripts |= value == "false",
+                (".yarnrc.yml", "enableConstraintsChecks") if value == "true" => {
+                    return Err(Obstacle::new("H045", "Yarn checks constraints at install, which are code"));
+                }
+                _ => {}
             }
             let names_path = matches!(
                 key.trim_matches(['"', '\'', ' ', '-']),
@@ -110,8 +193,15 @@ fn configuration(folder: Folder<'_>, node: &mut NodeProject) -> Result<bool, Obs
         let read = entries.iter().filter(|entry| YARN.contains(&entry.name.as_str()));
         node.config.extend(read.map(|entry| folder.path(&format!(".yarn/{}", entry.name))));
     }
-    if let Some(code) = [".pnpmfile.cjs", "pnpmfile.js"].into_iter().find(|name| folder.has_file(name)) {
-        return Err(Obstacle::new("H045", format!("`{code}` is code that the install runs")));
+    for name in
+        [".pnpmfile.cjs", ".pnpmfile.mjs", "pnpmfile.js"].into_iter().filter(|name| folder.has_file(name))
+    {
+        // Code that imports nothing cannot read anything.
+        let text = folder.text(name).present();
+        if text.and_then(|text| scripts::imports(&text)).is_none_or(|names| !names.is_empty()) {
+            return Err(Obstacle::new("H045", format!("`{name}` is code that the install runs")));
+        }
+        node.config.push(folder.path(name));
     }
     // What lies in a directory that is read anyway needs no mention of its own.
     let directories: Vec<String> = node.config.iter().map(|path| format!("{path}/")).collect();
@@ -154,6 +244,7 @@ fn patches(folder: Folder<'_>, json: &Value, node: &mut NodeProject) -> Result<(
     Ok(())
 }
 
+/// Adds what `pnpm-workspace.yaml` says of members and patches.
 fn check_workspace(folder: Folder<'_>, node: &mut NodeProject) -> Result<(), Obstacle> {
     let refuse = |reason: &str| Err(Obstacle::new("H044", reason));
     match folder.text("pnpm-workspace.yaml") {
@@ -164,17 +255,18 @@ fn check_workspace(folder: Folder<'_>, node: &mut NodeProject) -> Result<(), Obs
                 return refuse("`pnpm-workspace.yaml` lists its members in a way that is not understood");
             };
             node.workspaces.append(&mut globs);
-            let top_level = |key: &str| text.lines().any(|line| line.starts_with(key));
-            if top_level("patchedDependencies:") && node.patches.is_empty() {
-                return Err(Obstacle::new("H045", "`pnpm-workspace.yaml` names patches"));
+            let lines = || text.lines().filter(|line| !line.trim_start().starts_with('#'));
+            if lines().any(|line| line.starts_with("patchedDependencies:")) {
+                for line in lines().filter(|line| line.contains(".patch")) {
+                    let path =
+                        line.rsplit_once(": ").map_or("", |(_, path)| path.trim().trim_matches(['"', '\'']));
+                    add_new(&mut node.patches, named(folder, path, "pnpm-workspace.yaml")?);
+                }
+            }
+            if lines().any(|line| ["link:", "file:"].iter().any(|local| line.contains(local))) {
+                return Err(Obstacle::new("H047", "`pnpm-workspace.yaml` names a directory as a dependency"));
             }
         }
-    }
-    if !node.workspaces.is_empty() {
-        return refuse("the install of a workspace reads the manifest of each member");
-    }
-    if ["lerna.json", "rush.json"].iter().any(|name| folder.has_file(name)) {
-        return Err(Obstacle::new("H061", "a monorepo tool installs its packages"));
     }
     Ok(())
 }
@@ -209,114 +301,55 @@ fn pnpm_packages(text: &str) -> Option<Vec<String>> {
     Some(items)
 }
 
-/// A local dependency that is one packed file is read as that file; a directory has files without end.
-fn local_archives(folder: Folder<'_>, node: &NodeProject) -> Result<Vec<String>, Obstacle> {
-    let mut archives = Vec::new();
+/// A local dependency is read as the file or the directory that it is; a member of the workspace is read anyway.
+fn local_dependencies(folder: Folder<'_>, json: &Value, node: &NodeProject) -> Result<Vec<String>, Obstacle> {
+    let injected = json.get("dependenciesMeta").and_then(Value::as_object).into_iter().flatten();
+    if injected.into_iter().any(|(_, meta)| meta.get("injected") == Some(&Value::Bool(true))) {
+        return Err(Obstacle::new("H044", "a member of the workspace is copied into `node_modules` whole"));
+    }
+    let mut reads = Vec::new();
     for dependency in &node.local_dependencies {
         let specifier = dependency.specifier.as_str();
-        let path = specifier.strip_prefix("file:").unwrap_or(specifier);
+        if specifier.starts_with("workspace:") {
+            continue;
+        }
+        let path = ["file:", "link:", "portal:"]
+            .iter()
+            .find_map(|kind| specifier.strip_prefix(kind))
+            .unwrap_or(specifier);
+        let refuse = || Obstacle::new("H047", format!("`{}` comes from `{specifier}`", dependency.name));
+        if path.starts_with(['/', '~']) {
+            return Err(refuse());
+        }
+        let found = folder.resolve(path).ok_or_else(refuse)?;
+        if node.members.contains(&found) {
+            continue;
+        }
+        let entry = folder.files.entry(&found).present().ok_or_else(refuse)?;
         let is_archive = [".tgz", ".tar.gz", ".tar"].iter().any(|ending| path.ends_with(ending));
-        let found = folder.resolve(path).filter(|path| {
-            let entry = folder.files.entry(path).present();
-            entry.is_some_and(|entry| entry.kind == EntryKind::File)
-        });
-        match found {
-            Some(found) if is_archive && !path.starts_with(['/', '~']) => archives.push(found),
-            _ => {
-                let hazard = if specifier.starts_with("workspace:") { "H044" } else { "H047" };
-                let name = &dependency.name;
-                return Err(Obstacle::new(
-                    hazard,
-                    format!("`{name}` comes from a directory (`{specifier}`)"),
-                ));
-            }
+        let is_directory = entry.kind == EntryKind::Directory && !is_within(folder.root, &found);
+        // Its own dependencies are installed too, and its scripts may be run.
+        let is_plain = || match super::super::text(folder.files, &format!("{found}/package.json")) {
+            Answer::Present(text) => serde_json::from_str::<Value>(&text).is_ok_and(|json| {
+                super::local_dependencies(&json).is_empty()
+                    && super::strings(json.get("scripts"))
+                        .keys()
+                        .all(|name| !super::LIFECYCLE.contains(&name.as_str()))
+            }),
+            Answer::Absent => true,
+            Answer::Unknown => false,
+        };
+        if !(entry.kind == EntryKind::File && is_archive || is_directory && is_plain()) {
+            return Err(refuse());
         }
+        reads.push(found);
     }
-    Ok(archives)
+    Ok(reads)
 }
 
-/// Where Prisma finds its schema. `None` inside when there is none.
-fn prisma_schema(folder: Folder<'_>, json: &Value) -> Result<Option<String>, Obstacle> {
-    let has_config = folder.entries.iter().any(|entry| entry.name.starts_with("prisma.config."));
-    if has_config {
-        return Err(Obstacle::new("H061", "a configuration in code says where Prisma's schema is"));
-    }
-    if let Some(path) = json.get("prisma").and_then(|prisma| prisma.get("schema")).and_then(Value::as_str) {
-        let found = folder.resolve(path).filter(|path| folder.files.entry(path).is_present());
-        let missing =
-            || Obstacle::new("H061", format!("Prisma's schema `{path}` is not found in the context"));
-        return found.map(Some).ok_or_else(missing);
-    }
-    for name in ["schema.prisma", "prisma/schema.prisma", "prisma/schema"] {
-        let path = folder.path(name);
-        match folder.files.entry(&path) {
-            Answer::Present(_) => return Ok(Some(path)),
-            Answer::Absent => {}
-            Answer::Unknown => return Err(Obstacle::new("H061", format!("`{path}` cannot be seen"))),
-        }
-    }
-    Ok(None)
-}
-
-fn check_scripts(folder: Folder<'_>, node: &NodeProject) -> Result<(), Obstacle> {
-    for (name, text) in node.lifecycle_scripts() {
-        check_script(node, name, text)?;
-    }
-    // npm builds a native addon by itself when nothing else is said.
-    if folder.has_file("binding.gyp") && !node.scripts.contains_key("install") {
-        return Err(Obstacle::new("H042", "`binding.gyp` makes the install compile sources"));
-    }
-    Ok(())
-}
-
-/// Whether a lifecycle script runs this program.
-fn runs(node: &NodeProject, program: &str) -> bool {
-    node.lifecycle_scripts().any(|(_, text)| commands(text).any(|words| words.first() == Some(&program)))
-}
-
-/// The simple commands of a script, as words, without the runner in front of a package's program.
-fn commands(text: &str) -> impl Iterator<Item = Vec<&str>> {
-    text.split(['&', ';', '|']).filter(|part| !part.trim().is_empty()).map(|part| {
-        let runner = |word: &&str| matches!(*word, "npx" | "bunx" | "pnpx" | "--yes" | "-y" | "--no-install");
-        part.split_ascii_whitespace().skip_while(runner).collect()
-    })
-}
-
-/// Only scripts that are known to read nothing, or to read what is listed anyway, pass.
-fn check_script(node: &NodeProject, name: &str, text: &str) -> Result<(), Obstacle> {
-    let touches = || Obstacle::new("H042", format!("the script `{name}` runs at install (`{text}`)"));
-    if text.contains(['$', '`', '<', '>', '(', '{']) {
-        return Err(touches());
-    }
-    for words in commands(text) {
-        match words.as_slice() {
-            ["only-allow", _] | ["true" | ":"] | ["exit", "0"] | ["echo", ..] => {}
-            ["patch-package"] => {}
-            ["prisma", "generate"] if node.prisma_schema.is_some() => {}
-            ["husky" | "lefthook" | "simple-git-hooks" | "is-ci" | "pre-commit", ..] => {
-                return Err(Obstacle::new(
-                    "H043",
-                    format!("the script `{name}` sets up git hooks (`{text}`)"),
-                ));
-            }
-            [
-                "nx"
-                | "turbo"
-                | "lerna"
-                | "rush"
-                | "protoc"
-                | "buf"
-                | "orval"
-                | "graphql-codegen"
-                | "openapi-generator"
-                | "openapi-generator-cli"
-                | "openapi-typescript",
-                ..,
-            ] => {
-                return Err(Obstacle::new("H061", format!("the script `{name}` generates code (`{text}`)")));
-            }
-            _ => return Err(touches()),
-        }
-    }
-    Ok(())
+/// Whether `path` is `directory` or lies in it.
+fn is_within(path: &str, directory: &str) -> bool {
+    directory.is_empty()
+        || path == directory
+        || path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
 }

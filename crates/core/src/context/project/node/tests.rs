@@ -69,8 +69,8 @@ fn the_manager_is_what_the_manifest_says_or_the_lockfile_shows() {
     assert_eq!(node(&[("package.json", "{}"), lock, ("package-lock.json", "{}")]).manager, None);
     let written = ("package.json", r#"{"packageManager": "pnpm@9.1.0+sha512.abc"}"#);
     assert_eq!(node(&[written]).manager, Some(NodeManager::Pnpm));
-    assert_eq!(node(&[written, lock]).install_reads().unwrap_err().hazard, "H046");
-    assert!(node(&[written, ("pnpm-lock.yaml", "")]).install_reads().is_ok());
+    // What is read does not depend on it.
+    assert!(node(&[written, lock]).install_reads().is_ok());
 }
 
 #[test]
@@ -161,6 +161,77 @@ fn what_an_install_reads() {
         ),
         (&[("package.json", "{}"), (".npmrc", "cafile=/etc/ssl/ca.pem\n")], &["package.json", ".npmrc"]),
         (
+            &[
+                (
+                    "package.json",
+                    r#"{"workspaces": {"packages": ["packages/*", "./tools/**", "!packages/old"], "nohoist": []}}"#,
+                ),
+                ("yarn.lock", "# yarn lockfile v1"),
+                (
+                    "packages/a/package.json",
+                    r#"{"dependencies": {"b": "workspace:*", "c": "file:../../tools/x/c"}}"#,
+                ),
+                (
+                    "packages/b/package.json",
+                    r#"{"bin": {"b": "./cli.js", "gone": "dist/x.js"}, "scripts": {"postinstall": "patch-package"}}"#,
+                ),
+                ("packages/b/cli.js", ""),
+                ("packages/b/patches/p.patch", ""),
+                ("packages/old/package.json", "{"),
+                ("packages/none/readme", ""),
+                ("tools/x/c/package.json", r#"{"scripts": {"prepare": "husky"}}"#),
+                ("tools/node_modules/z/package.json", "{"),
+            ],
+            &[
+                "package.json",
+                "yarn.lock",
+                "packages/a/package.json",
+                "packages/b/package.json",
+                "packages/b/patches",
+                "packages/b/cli.js",
+                "tools/x/c/package.json",
+            ],
+        ),
+        (
+            &[
+                (
+                    "package.json",
+                    r#"{"scripts": {"prepare": "npm run hooks", "hooks": "is-ci || husky install 2>/dev/null"}}"#,
+                ),
+                (".pnpmfile.cjs", "module.exports = { hooks: {} }"),
+                ("pnpm-workspace.yaml", "packages:\n  - .\npatchedDependencies:\n  a@1: fix/a.patch\n"),
+                ("fix/a.patch", ""),
+            ],
+            &["package.json", "pnpm-workspace.yaml", ".pnpmfile.cjs", "fix/a.patch"],
+        ),
+        (
+            &[
+                (
+                    "package.json",
+                    r#"{"scripts": {"prepare": "node .husky/install.mjs && svelte-kit sync || echo ''", "build": "vite build"}}"#,
+                ),
+                (".husky/install.mjs", "const husky = (await import('husky')).default\nconsole.log(husky())"),
+            ],
+            &["package.json", ".husky/install.mjs"],
+        ),
+        (
+            &[
+                (
+                    "package.json",
+                    r#"{"dependencies": {"lib": "file:./lib"}, "devDependencies": {"@prisma/client": "7"}}"#,
+                ),
+                ("lib/package.json", "{}"),
+                ("lib/index.js", ""),
+                (
+                    "prisma.config.ts",
+                    "import 'dotenv/config'\nimport { defineConfig } from 'prisma/config'\nexport default defineConfig({ schema: \"db/s.prisma\" })",
+                ),
+                ("db/s.prisma", ""),
+                (".env", ""),
+            ],
+            &["package.json", "lib", "prisma.config.ts", ".env", "db/s.prisma"],
+        ),
+        (
             &[("web/package.json", "{}"), ("web/package-lock.json", "{}")],
             &["web/package.json", "web/package-lock.json"],
         ),
@@ -180,14 +251,20 @@ fn what_stands_in_the_way() {
         (r#"{"scripts": {"postinstall": "node scripts/build.js"}}"#, "H042"),
         (r#"{"scripts": {"preinstall": "echo $HOME"}}"#, "H042"),
         (r#"{"scripts": {"prepare": "npm run build"}}"#, "H042"),
-        (r#"{"scripts": {"prepare": "husky install"}}"#, "H043"),
-        (r#"{"scripts": {"prepare": "husky"}}"#, "H043"),
+        (r#"{"scripts": {"prepare": "npm run x", "x": "tsc"}}"#, "H042"),
+        (r#"{"scripts": {"prepare": "npm run x", "x": "npm run x"}}"#, "H042"),
+        (r#"{"scripts": {"prepare": "echo a > b"}}"#, "H042"),
+        (r#"{"scripts": {"postinstall": "nuxt prepare"}}"#, "H042"),
+        (r#"{"scripts": {"postinstall": "ngcc"}}"#, "H042"),
+        (r#"{"scripts": {"postinstall": "electron-builder install-app-deps"}}"#, "H042"),
         (r#"{"scripts": {"postinstall": "prisma generate"}}"#, "H042"),
         (r#"{"scripts": {"postinstall": "turbo run codegen"}}"#, "H061"),
         (r#"{"scripts": {"postinstall": "patch-package && node x"}}"#, "H042"),
-        (r#"{"workspaces": ["packages/*"]}"#, "H044"),
-        (r#"{"workspaces": {"packages": ["a"], "nohoist": []}}"#, "H044"),
-        (r#"{"dependencies": {"a": "workspace:*"}}"#, "H044"),
+        (r#"{"workspaces": ["packages/{a,b}"]}"#, "H044"),
+        (r#"{"publishConfig": {"directory": "dist"}}"#, "H044"),
+        (r#"{"dependenciesMeta": {"a": {"injected": true}}}"#, "H044"),
+        (r#"{"dependencies": {"a": "file:."}}"#, "H047"),
+        (r#"{"dependencies": {"a": "file:/opt/a"}}"#, "H047"),
         (r#"{"dependencies": {"a": "file:../a"}}"#, "H047"),
         (r#"{"devDependencies": {"a": "link:./a"}}"#, "H047"),
         (r#"{"resolutions": {"a": "portal:../a"}}"#, "H047"),
@@ -199,13 +276,12 @@ fn what_stands_in_the_way() {
         assert_eq!(node(&manifest(text)).install_reads().unwrap_err().hazard, hazard, "{text}");
     }
     for (name, text, hazard) in [
-        ("pnpm-workspace.yaml", "packages:\n  - 'apps/*' # all\n  - \"libs/*\"\ncatalog:\n  a: 1\n", "H044"),
-        ("pnpm-workspace.yaml", "packages: [a, b]\n", "H044"),
         ("pnpm-workspace.yaml", "packages: *all\n", "H044"),
-        (".pnpmfile.cjs", "", "H045"),
+        ("pnpm-workspace.yaml", "overrides:\n  a: link:../a\n", "H047"),
+        (".pnpmfile.cjs", "require('./hooks')", "H045"),
+        (".yarnrc.yml", "enableConstraintsChecks: true", "H045"),
         (".npmrc", "cafile=certs/gone.pem\n", "H045"),
         ("binding.gyp", "", "H042"),
-        ("lerna.json", "{}", "H061"),
     ] {
         let found = node(&[("package.json", "{}"), (name, text)]);
         assert_eq!(found.install_reads().unwrap_err().hazard, hazard, "{name} {text}");
@@ -250,6 +326,23 @@ fn members_of_a_workspace_know_their_root() {
     let roots: Vec<_> = found.iter().map(|node| node.workspace_root.as_deref()).collect();
     // the root, alone, tools, packages/a, packages/out
     assert_eq!(roots, [None, None, Some(""), Some(""), None]);
-    assert_eq!(found[3].install_reads().unwrap_err().hazard, "H044");
-    assert!(found[4].install_reads().is_ok());
+    assert_eq!(found[0].members, ["packages/a"]);
+    let reads = ["package.json", "package-lock.json", "packages/a/package.json"].map(str::to_owned);
+    assert_eq!(found[0].install_reads(), Ok(reads.to_vec()));
+}
+
+#[test]
+fn what_the_install_writes_and_whether_it_asks_for_the_repository() {
+    let found = node(&[
+        ("package.json", r#"{"scripts": {"postinstall": "prisma generate", "prepare": "lefthook install"}}"#),
+        ("lefthook.yml", ""),
+        ("prisma/schema.prisma", "generator client {\n  output = \"../src/generated\"\n}\n"),
+    ]);
+    assert_eq!(found.generated, ["src/generated"]);
+    assert_eq!(found.needs_git, Some(("prepare".to_owned(), "lefthook install".to_owned())));
+    let reads = ["package.json", "prisma/schema.prisma", "lefthook.yml"].map(str::to_owned);
+    assert_eq!(found.install_reads(), Ok(reads.to_vec()));
+    assert_eq!(found.install_reads_without_scripts(), Ok(vec!["package.json".to_owned()]));
+    let found = node(&[("package.json", r#"{"scripts": {"prepare": "simple-git-hooks || true"}}"#)]);
+    assert_eq!(found.needs_git, None);
 }

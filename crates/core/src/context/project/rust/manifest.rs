@@ -225,8 +225,7 @@ impl Manifest {
                 needed.push(found.ok_or_else(reason)?);
             }
         }
-        // A bench or a test alone is not enough.
-        if !has_target && self.field("default-run").is_none() {
+        if !has_target && needed.is_empty() {
             let first_bin = self.found.others.iter().find(|(kind, ..)| *kind == "bin");
             needed.push(match first_bin {
                 _ if self.found.main => "src/main.rs".to_owned(),
