@@ -1,6 +1,7 @@
-//! The long-running suites: conformance, corpus, benchmarks.
+//! The long-running suites: conformance, corpus, real builds, benchmarks.
 
 mod bench;
+mod builds;
 mod cache;
 mod conformance;
 mod corpus;
@@ -14,11 +15,12 @@ fn main() -> ExitCode {
     let rest: Vec<String> = arguments.collect();
     let outcome = match command.as_str() {
         "bench" => bench::run(&rest),
+        "builds" => builds::run(&rest),
         "conformance" => conformance::run(&rest),
         "corpus" => corpus::run(&rest),
         "verdicts" => verdicts::run(&rest),
         _ => Err(anyhow::anyhow!(
-            "there is no suite {command:?}; there are: bench, conformance, corpus, verdicts"
+            "there is no suite {command:?}; there are: bench, builds, conformance, corpus, verdicts"
         )),
     };
     outcome.unwrap_or_else(|error| {

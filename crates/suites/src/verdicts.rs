@@ -3,7 +3,7 @@
 //! The builder is `docker build --check` of a Docker engine with BuildKit 0.25 or newer inside; see `builder`. Only
 //! whether a file is refused is compared: the messages are ours.
 
-mod builder;
+pub(crate) mod builder;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

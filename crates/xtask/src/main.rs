@@ -14,6 +14,7 @@ codegen [--check]  what is generated from the rules and the settings; with --che
 conformance        our line rules against BuildKit's own parser
 verdicts           what we refuse against what a Docker engine refuses
 corpus             every rule and fix over real Dockerfiles
+builds             whole projects, built and run before and after their rewrites
 bench              how long things take";
 
 fn main() -> ExitCode {
@@ -31,7 +32,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
             codegen::run(root()?, arguments.iter().any(|argument| argument == "--check"))?;
             Ok(ExitCode::SUCCESS)
         }
-        Some("conformance" | "verdicts" | "corpus" | "bench") => suite(arguments),
+        Some("conformance" | "verdicts" | "corpus" | "builds" | "bench") => suite(arguments),
         None | Some("--help" | "-h" | "help") => {
             println!("{USAGE}");
             Ok(ExitCode::SUCCESS)

@@ -308,6 +308,61 @@ mod tests {
         }
     }
 
+    /// Crates that are fetched before the source, with empty files in place of the targets.
+    #[test]
+    fn empty_files_are_made_only_where_the_source_comes_over_them() {
+        let manifest = "[package]\nname = \"a\"\n[dependencies]\nitoa = \"1\"\n";
+        let lock = "[[package]]\nname = \"itoa\"\nversion = \"1.0.0\"\nsource = \"registry\"\n";
+        let files = [("Cargo.toml", manifest), ("Cargo.lock", lock), ("src/main.rs", ""), ("src/a.rs", "")];
+        let before = "FROM rust:1.85\nWORKDIR /a\nCOPY . .\nRUN cargo build\n";
+        let manifests = "WORKDIR /a\nCOPY Cargo.toml Cargo.lock ./";
+        let made = "RUN mkdir -p src && touch src/main.rs && cargo fetch";
+        let source = "COPY . .\nRUN cargo build";
+        let right = format!("FROM rust:1.85\n{manifests}\n{made}\n{source}\n");
+        assert_eq!(held(&files, before, &right), Ok(()));
+        for made in [
+            // What cargo looks for is forgotten, or it is another file.
+            "RUN cargo fetch",
+            "RUN mkdir -p src && touch src/lib.rs && cargo fetch",
+            "RUN mkdir -p src && touch src/a.rs && cargo fetch",
+            // Something is left.
+            "RUN mkdir -p src && touch src/main.rs && touch src/b.rs && cargo fetch",
+            "RUN mkdir -p other && touch src/main.rs && cargo fetch",
+            "RUN mkdir -p src && echo a > src/main.rs && cargo fetch",
+            "RUN mkdir -p src && touch Cargo.lock && touch src/main.rs && cargo fetch",
+            // Something is compiled (H058).
+            "RUN mkdir -p src && touch src/main.rs && cargo build",
+            "RUN mkdir -p src && touch src/main.rs && cargo fetch && cargo build",
+            "RUN cd / && mkdir -p src && touch src/main.rs && cargo fetch",
+        ] {
+            let after = format!("FROM rust:1.85\n{manifests}\n{made}\n{source}\n");
+            assert!(held(&files, before, &after).is_err(), "{made}");
+        }
+        let late = format!("FROM rust:1.85\nWORKDIR /a\nCOPY . .\n{made}\nRUN cargo build\n");
+        assert!(held(&files, before, &late).is_err());
+    }
+
+    #[test]
+    fn a_download_of_modules_is_added_only_with_its_manifests() {
+        let manifest = "module a\nrequire example.com/b v1.0.0\nreplace example.com/c => ./c\n";
+        let files = [("go.mod", manifest), ("go.sum", ""), ("c/go.mod", ""), ("main.go", "")];
+        let before = "FROM golang:1.22\nWORKDIR /a\nCOPY . .\nRUN go build .\n";
+        let after =
+            |steps: &str| format!("FROM golang:1.22\nWORKDIR /a\n{steps}\nCOPY . .\nRUN go build .\n");
+        let right = after("COPY go.mod go.sum ./\nCOPY c/go.mod ./c/\nRUN go mod download");
+        assert_eq!(held(&files, before, &right), Ok(()));
+        for steps in [
+            "COPY go.mod go.sum ./\nRUN go mod download",
+            "COPY go.mod ./\nCOPY c/go.mod ./c/\nRUN go mod download",
+            "COPY go.mod go.sum ./\nCOPY c/go.mod ./\nRUN go mod download",
+            "COPY go.mod go.sum ./\nCOPY c/go.mod ./c/\nRUN go mod tidy",
+            "COPY go.mod go.sum ./\nCOPY c/go.mod ./c/\nRUN go build .",
+            "COPY go.mod go.sum ./\nCOPY c/go.mod ./c/\nRUN go mod download && go clean -modcache",
+        ] {
+            assert!(held(&files, before, &after(steps)).is_err(), "{steps}");
+        }
+    }
+
     #[test]
     fn an_install_that_is_not_understood_does_not_pass() {
         let manifest = ("package.json", r#"{"workspaces": ["{a,b}"]}"#);

@@ -10,12 +10,13 @@
 use crate::context::normalise;
 use crate::context::project::Obstacle;
 use crate::model::{BuildModel, ShellKind, State, directory_of};
-use crate::syntax::{Flag, Keyword};
+use crate::syntax::{Flag, Instruction, Keyword};
 use crate::text::TextRange;
 
 use super::{ContextView, Refusal};
 
 mod dotnet;
+mod go;
 mod harmless;
 mod java;
 mod node;
@@ -23,11 +24,21 @@ mod php;
 mod python;
 mod reading;
 mod ruby;
+mod rust;
 mod words;
 
 /// Every stack whose installations are understood. To add one: a file beside this with its [`Stack`], and a line here.
-const STACKS: &[&Stack] =
-    &[&node::STACK, &python::STACK, &java::MAVEN, &java::GRADLE, &dotnet::STACK, &ruby::STACK, &php::STACK];
+const STACKS: &[&Stack] = &[
+    &node::STACK,
+    &python::STACK,
+    &java::MAVEN,
+    &java::GRADLE,
+    &dotnet::STACK,
+    &ruby::STACK,
+    &php::STACK,
+    &go::STACK,
+    &rust::STACK,
+];
 
 /// How the commands of a stack are read.
 pub(crate) struct Stack {
@@ -159,6 +170,10 @@ pub(crate) struct Place<'a> {
     pub(crate) context: &'a ContextView<'a>,
     /// The directory in the image.
     pub(crate) directory: &'a str,
+    /// The directory that the RUN begins in: it is there before anything is copied.
+    pub(crate) begins: &'a str,
+    /// Where the RUN mounts caches.
+    caches: &'a [String],
     #[allow(dead_code)] // Read by `variable`.
     state: &'a State,
     locate: Locate<'a>,
@@ -190,11 +205,18 @@ impl Place<'_> {
         let place = Place {
             context: self.context,
             directory: &directory,
+            begins: self.begins,
+            caches: self.caches,
             state: self.state,
             locate: self.locate,
             variables: self.variables,
         };
         Some(ask(&place))
+    }
+
+    /// Whether the RUN mounts a cache at a path with one of these endings.
+    pub(crate) fn caches(&self, endings: &[&str]) -> bool {
+        self.caches.iter().any(|path| endings.iter().any(|ending| path.ends_with(ending)))
     }
 
     /// The value of a variable that the text, ENV or ARG sets; `None` when nothing sets it or its value is not known.
@@ -262,7 +284,7 @@ pub(crate) fn installs(model: &BuildModel, index: usize, stack: &str) -> bool {
 }
 
 /// The path of `to` as seen from a directory; an unknown directory (`?1`) stays the root of what is unknown.
-fn place_from(directory: &str, to: &str) -> Option<String> {
+pub(crate) fn place_from(directory: &str, to: &str) -> Option<String> {
     if to.starts_with('/') {
         return Some(format!("/{}", normalise(to)?));
     }
@@ -283,4 +305,16 @@ fn is_context_mount(flag: &Flag) -> bool {
         && !["cache", "secret", "ssh", "tmpfs"]
             .iter()
             .any(|kind| options.split(',').any(|option| option.strip_prefix("type=") == Some(*kind)))
+}
+
+/// Where a RUN mounts caches.
+fn cache_mounts(instruction: &Instruction) -> Vec<String> {
+    let mounts = instruction.flags.iter().filter(|flag| flag.name() == "mount");
+    let target = |options: &str| {
+        let is_cache = options.split(',').any(|option| option == "type=cache");
+        let mut options = options.split(',').filter_map(|option| option.split_once('='));
+        let target = options.find(|(name, _)| matches!(*name, "target" | "dst" | "destination"));
+        target.filter(|_| is_cache).map(|(_, path)| path.trim_end_matches('/').to_owned())
+    };
+    mounts.filter_map(|flag| target(flag.value()?)).collect()
 }

@@ -48,11 +48,14 @@ rule! {
     /// their own: `poetry install --no-root`, `uv sync --no-install-project`, `pdm sync --no-self`, the requirements file
     /// that a `setup.py` reads. The step itself stays behind the source, and finds them there.
     ///
+    /// Go and Rust compile dependencies with the source, so what comes before it is their download: `go mod download`, and
+    /// `cargo fetch` with empty files where cargo insists on a target. No dummy program is compiled (H058).
+    ///
     /// ## Stays silent
     ///
     /// Without a build context. When an earlier step has installed dependencies with the same package manager. When the
-    /// manifest is not in the context. For package managers other than npm, Yarn 1, pnpm and pip. In the exec form, in
-    /// heredocs and in Windows stages.
+    /// manifest is not in the context. When nothing would be downloaded: no requirements, vendored modules, a cache mount.
+    /// In the exec form, in heredocs and in Windows stages.
     ///
     /// ## Refuses
     ///

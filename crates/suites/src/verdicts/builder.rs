@@ -15,7 +15,7 @@ use serde::Deserialize;
 use tempfile::TempDir;
 
 /// What the builder says about a file.
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Accepted,
     /// Its message.
     Refused(String),
@@ -24,7 +24,7 @@ pub(super) enum Answer {
 }
 
 /// A Docker engine.
-pub(super) struct Builder {
+pub(crate) struct Builder {
     version: String,
     /// An empty folder: the build context, and the stand-in for images.
     empty: TempDir,
@@ -50,7 +50,7 @@ struct BuildError {
 
 impl Builder {
     /// The engine of the environment; the inner error says why there is none.
-    pub(super) fn reach() -> Result<Result<Self, String>> {
+    pub(crate) fn reach() -> Result<Result<Self, String>> {
         if std::env::var_os("DOCKER_HOST").is_none_or(|host| host.is_empty()) {
             return Ok(Err("no Docker engine: DOCKER_HOST is not set".to_owned()));
         }
@@ -75,7 +75,7 @@ impl Builder {
     }
 
     /// The verdict on a text, with values for some of its build arguments. A `# syntax=` line is taken out first.
-    pub(super) fn ask(&self, text: &str, arguments: &[String]) -> Result<Answer> {
+    pub(crate) fn ask(&self, text: &str, arguments: &[String]) -> Result<Answer> {
         let file = tempfile::Builder::new().suffix(".Dockerfile").tempfile()?;
         std::fs::write(file.path(), without_syntax(text))?;
         let mut tagged = HashSet::new();

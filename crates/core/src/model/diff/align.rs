@@ -173,7 +173,11 @@ fn pair_changed(old: &[Side<'_>], new: &[Side<'_>], matches: &mut Vec<Match>) {
             let is_copy = |side: &Side<'_>| matches!(side.instruction.keyword, Keyword::Add | Keyword::Copy);
             let second = first.filter(|j| is_first_half(&old[i], &new[*j])).and_then(|_| candidates.next());
             let second = second.filter(|j| new[first.unwrap_or(*j)..*j].iter().any(is_copy));
-            let found = second.or(first);
+            let cut = first.and_then(|first| {
+                let mut behind = (first + 1..new_gap.end).filter(|j| new[first..*j].iter().any(is_copy));
+                behind.find(|j| is_cut(&old[i], &new[first], &new[*j]))
+            });
+            let found = cut.or(second).or(first);
             if let Some(j) = found {
                 matches.push(Match { before: i, after: j });
                 next = j + 1;
@@ -183,15 +187,31 @@ fn pair_changed(old: &[Side<'_>], new: &[Side<'_>], matches: &mut Vec<Match>) {
     matches.sort_by_key(|matched| matched.before);
 }
 
+/// The text of a RUN in canonical form.
+fn shell_of<'a>(side: &'a Side<'_>) -> Option<&'a str> {
+    match side.meaning().map(|meaning| &meaning.body) {
+        Some(MeaningBody::Shell(text)) => Some(text.as_str()),
+        _ => None,
+    }
+}
+
+/// Whether a RUN was cut in two: one begins as it began, whatever was added to it, and the other ends as it ended.
+fn is_cut(old: &Side<'_>, first: &Side<'_>, rest: &Side<'_>) -> bool {
+    let is_run = [old, first, rest].iter().all(|side| side.instruction.keyword == Keyword::Run);
+    let (Some(whole), Some(first), Some(rest)) = (shell_of(old), shell_of(first), shell_of(rest)) else {
+        return false;
+    };
+    let commands = |text| str::split(text, " && ").collect::<Vec<_>>();
+    let (whole, first, rest) = (commands(whole), commands(first), commands(rest));
+    let same = whole.iter().zip(&first).take_while(|(old, new)| old == new).count();
+    is_run && same > 0 && same < whole.len() && rest.ends_with(whole.get(same..).unwrap_or_default())
+}
+
 /// Whether a RUN begins with all commands of another, and has more.
 fn is_first_half(old: &Side<'_>, new: &Side<'_>) -> bool {
-    let text = |side: &Side<'_>| match side.meaning().map(|meaning| &meaning.body) {
-        Some(MeaningBody::Shell(text)) => Some(text.clone()),
-        _ => None,
-    };
-    let (Some(whole), Some(half)) = (text(old), text(new)) else { return false };
+    let (Some(whole), Some(half)) = (shell_of(old), shell_of(new)) else { return false };
     old.instruction.keyword == Keyword::Run
-        && whole.strip_prefix(&half).is_some_and(|rest| rest.starts_with(" &&"))
+        && whole.strip_prefix(half).is_some_and(|rest| rest.starts_with(" &&"))
 }
 
 /// What the instructions mean that have no match.

@@ -3,9 +3,11 @@
 //!
 //! This looks at two texts. It knows nothing of the rule, and reads the commands by itself.
 
-use crate::model::{BuildModel, FileView, directory_of};
+use std::collections::BTreeSet;
+
+use crate::model::{BuildModel, CopiedFile, FileView, directory_of};
 use crate::rule::ContextView;
-use crate::rule::dependencies::{Install, Reads, Way, reads};
+use crate::rule::dependencies::{Install, Reads, Way, place_from, reads};
 use crate::shell::{Item, Joiner, Node};
 use crate::syntax::Keyword;
 
@@ -81,7 +83,7 @@ impl Cut<'_> {
         }
         let added = first.commands.get(moved.len()..).unwrap_or_default();
         let install = self.fed(&first)?;
-        self.added_is_known(added, kept, &install)
+        self.added_is_known(&first, added, kept, &install)
     }
 
     /// Both RUNs are what the one was: flags, user, shell, variables, and the directory that they begin in.
@@ -125,16 +127,22 @@ impl Cut<'_> {
         Ok(install)
     }
 
-    /// A command that is only added is the one that is known to install the same for the next command.
-    fn added_is_known(&self, added: &[Step], kept: &[Step], install: &Install) -> Result<(), Rejected> {
-        let added = match added {
-            [] => return Ok(()),
-            [added] => added,
-            _ => return rejected("the new RUN runs more than one command more than before"),
-        };
+    /// A command that is only added is the one that is known to install the same for the next command. Before it may stand
+    /// commands that make empty files, which the copy of the source replaces.
+    fn added_is_known(
+        &self,
+        new: &Trace,
+        added: &[Step],
+        kept: &[Step],
+        install: &Install,
+    ) -> Result<(), Rejected> {
+        let Some((_, made)) = added.split_last() else { return Ok(()) };
         let Some(had) = self.files.visible(self.before, self.old) else {
             return rejected(format!("it is not known which files instruction {} sees", self.old));
         };
+        for step in made {
+            self.is_replaced(step, &had)?;
+        }
         let locate = |path: &str| {
             let found = had.iter().find(|file| file.target == path);
             found.map(|file| file.path.clone())
@@ -145,10 +153,46 @@ impl Cut<'_> {
         let Way::Split { first, .. } = &wanted.way else {
             return rejected("a RUN is added to one that comes before the source itself");
         };
-        let is_last = first == &added.command || first.ends_with(&format!(" {}", added.command));
-        let same_context = kept.first().is_some_and(|next| next.prelude == added.prelude);
+        let shown = added.iter().map(|step| step.command.as_str()).collect::<Vec<_>>().join(" && ");
+        let is_last = first == &shown || first.ends_with(&format!(" {shown}"));
+        // Nor is one of the commands before it forgotten.
+        let whole = Trace::of(&BuildModel::of(&format!("FROM scratch\nRUN {first}\n")), 1);
+        let is_last = is_last && whole.is_some_and(|whole| whole.commands.len() == new.commands.len());
+        let same_context =
+            kept.first().is_some_and(|next| added.iter().all(|step| next.prelude == step.prelude));
         if !is_last || !same_context || wanted.stack != install.stack || wanted.project != install.project {
-            return rejected(format!("`{}` does not install what the step behind it needs", added.command));
+            return rejected(format!("`{shown}` does not install what the step behind it needs"));
+        }
+        Ok(())
+    }
+
+    /// A command that makes nothing but directories and empty files where the copy behind it puts files of the context:
+    /// nothing is left of it.
+    fn is_replaced(&self, step: &Step, had: &BTreeSet<CopiedFile>) -> Result<(), Rejected> {
+        let unknown = || Rejected { reason: format!("what `{}` leaves behind is not known", step.command) };
+        let has = self.files.visible(self.after, self.first).ok_or_else(unknown)?;
+        let mut directory = directory_of(self.after, self.first).ok_or_else(unknown)?;
+        for told in step.prelude.iter().filter_map(|told| told.strip_prefix("cd ")) {
+            directory = place_from(&directory, told).ok_or_else(unknown)?;
+        }
+        let words: Vec<&str> = step.command.split(' ').collect();
+        let is_plain =
+            |word: &&str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte));
+        let (paths, is_file) = match words.as_slice() {
+            ["touch", paths @ ..] => (paths, true),
+            ["mkdir", "-p", paths @ ..] => (paths, false),
+            _ => return rejected(format!("`{}` is none of the commands of before", step.command)),
+        };
+        for path in paths {
+            let place = Some(path).filter(|path| is_plain(path) && !path.starts_with('-'));
+            let place = place.and_then(|path| place_from(&directory, path)).ok_or_else(unknown)?;
+            let below = format!("{place}/");
+            let comes = had
+                .iter()
+                .any(|file| if is_file { file.target == place } else { file.target.starts_with(&below) });
+            if !comes || has.iter().any(|file| file.target == place) {
+                return Err(unknown());
+            }
         }
         Ok(())
     }

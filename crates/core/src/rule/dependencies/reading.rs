@@ -6,7 +6,7 @@ use crate::syntax::Instruction;
 
 use super::{
     Command, ContextView, Dependencies, First, Install, Locate, Place, Reads, Refusal, Removed, STACKS,
-    Stack, Way, harmless, is_context_mount, java, place_from,
+    Stack, Way, cache_mounts, harmless, is_context_mount, java, place_from,
 };
 
 /// A RUN that is being read.
@@ -16,8 +16,12 @@ pub(super) struct Reading<'a> {
     text: &'a ShellText,
     locate: Locate<'a>,
     state: &'a State,
+    /// Where the RUN begins.
+    begins: String,
     /// Where the next command runs.
     directory: String,
+    /// Where the RUN mounts caches.
+    caches: Vec<String>,
     /// What the text itself has set so far.
     variables: Vec<(String, String)>,
     parts: Vec<Part<'a>>,
@@ -66,7 +70,9 @@ impl<'a> Reading<'a> {
             text,
             locate,
             state,
+            begins: directory.clone(),
             directory,
+            caches: cache_mounts(instruction),
             variables: Vec::new(),
             parts: Vec::new(),
         };
@@ -100,6 +106,8 @@ impl<'a> Reading<'a> {
         let place = Place {
             context: self.context,
             directory: &self.directory,
+            begins: &self.begins,
+            caches: &self.caches,
             state: self.state,
             locate: self.locate,
             variables: &variables,

@@ -225,7 +225,8 @@ impl Manifest {
                 needed.push(found.ok_or_else(reason)?);
             }
         }
-        if !has_target && needed.is_empty() {
+        // A bench or a test alone is not enough.
+        if !has_target && self.field("default-run").is_none() {
             let first_bin = self.found.others.iter().find(|(kind, ..)| *kind == "bin");
             needed.push(match first_bin {
                 _ if self.found.main => "src/main.rs".to_owned(),
