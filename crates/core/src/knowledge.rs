@@ -20,7 +20,7 @@ use thiserror::Error;
 pub use self::hazards::{Evidence, Hazard, hazard, hazards};
 pub use self::images::{Family, ImageExtension, ImageFacts, Shell, User, UserTool};
 pub use self::packages::{Equipped, InstallCommand, InstallFlag, Need, PackageManager, Releases};
-pub use self::programs::{Litter, LitterKind, ProgramRole};
+pub use self::programs::{Litter, LitterKind, ProgramRole, Start};
 pub use self::python::{DistroPackages, PythonDownload, PythonFramework, PythonNative};
 pub use self::reference::ImageReference;
 pub use self::runtime::{DependencyNeed, Remains};
@@ -261,6 +261,11 @@ impl Knowledge {
     /// What packages of a language (`node`, `python`) need of the system.
     pub fn dependency_needs(&self, stack: &str) -> impl Iterator<Item = &'static DependencyNeed> {
         RUNTIME_TABLE.needs(stack)
+    }
+
+    /// What is known of a program that is started with `others` behind its name: where it writes, or why it needs root.
+    pub fn start(&self, command: &str, others: &[String]) -> Option<&'static Start> {
+        PROGRAM_TABLE.start(command, others)
     }
 
     /// What a .dockerignore should name.

@@ -183,6 +183,8 @@ pub struct ImageFacts {
     pub service: Option<bool>,
     /// Whether its entry point or daemon starts as root and changes user by itself (H025, H037).
     pub drops_privileges: Option<bool>,
+    /// Whether that service also starts as the ready user, and then does the same.
+    pub unprivileged: Option<bool>,
     /// The working directory it leaves behind.
     pub workdir: Option<String>,
     /// The value of `PATH`.
@@ -208,7 +210,8 @@ pub struct ImageFacts {
 macro_rules! with_facts {
     ($call:ident, $($argument:expr),*) => {
         $call!($($argument),*; family, user, ready_user, shell, shell_path, package_managers, user_tool, entrypoint,
-            entrypoint_branches, cmd, service, drops_privileges, workdir, path, default_shell, onbuild, runtime, slim)
+            entrypoint_branches, cmd, service, drops_privileges, unprivileged, workdir, path, default_shell, onbuild, runtime,
+            slim)
     };
 }
 macro_rules! overlay {
@@ -255,6 +258,7 @@ struct Layer {
     cmd: Option<Vec<String>>,
     service: Option<bool>,
     drops_privileges: Option<bool>,
+    unprivileged: Option<bool>,
     workdir: Option<String>,
     path: Option<String>,
     default_shell: Option<Vec<String>>,
@@ -561,6 +565,8 @@ pub struct ImageExtension {
     pub service: Option<bool>,
     /// Whether it changes user by itself.
     pub drops_privileges: Option<bool>,
+    /// Whether the service also starts as the ready user.
+    pub unprivileged: Option<bool>,
     /// The working directory.
     pub workdir: Option<String>,
     /// The value of `PATH`.

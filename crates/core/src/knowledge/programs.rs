@@ -120,6 +120,39 @@ struct LitterTable {
     patterns: Vec<Litter>,
 }
 
+/// What a program writes when it is started.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Start {
+    programs: Vec<String>,
+    #[serde(default)]
+    with: Vec<String>,
+    #[serde(default)]
+    unless: Vec<String>,
+    /// Directories that it writes in, from the one that it is started in.
+    #[serde(default)]
+    pub dirs: Vec<String>,
+    /// Directories that it writes in at any depth.
+    #[serde(default)]
+    pub trees: Vec<String>,
+    /// Why it cannot run as a user that does not own the image.
+    pub refuse: Option<String>,
+    /// The hazard behind that.
+    pub hazard: Option<String>,
+    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of the table"))]
+    source: String,
+}
+
+impl Start {
+    fn fits(&self, program: &str, others: &[String]) -> bool {
+        let has = |word: &String| others.contains(word);
+        self.programs.iter().any(|name| name == program)
+            && self.with.iter().all(has)
+            && !self.unless.iter().any(has)
+    }
+}
+
 /// The table as it is written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -137,6 +170,7 @@ pub(super) struct Programs {
     archives: Archives,
     secrets: Secrets,
     litter: LitterTable,
+    starts: Vec<Start>,
 }
 
 impl Programs {
@@ -209,6 +243,12 @@ impl Programs {
             || self.secrets.extensions.iter().any(|extension| name.ends_with(extension.as_str()))
     }
 
+    /// What is known of a program that is started with other words behind its name.
+    pub(super) fn start(&self, command: &str, others: &[String]) -> Option<&Start> {
+        let name = file_name(command);
+        self.starts.iter().find(|start| start.fits(name, others))
+    }
+
     pub(super) fn litter(&self) -> &[Litter] {
         &self.litter.patterns
     }
@@ -249,6 +289,10 @@ mod tests {
             &table.litter.source,
         ] {
             assert!(!source.is_empty());
+        }
+        for start in &table.starts {
+            assert!(!start.programs.is_empty() && !start.source.is_empty(), "{start:?}");
+            assert_eq!(start.refuse.is_some(), start.hazard.is_some(), "{start:?}");
         }
         assert!(table.builtins.also_files.is_subset(&table.builtins.posix));
         for extension in table.archives.extensions.iter().chain(&table.secrets.extensions) {

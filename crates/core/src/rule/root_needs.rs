@@ -1,94 +1,86 @@
-//! Whether a container may need root, by everything that the file says about its stage.
+//! Whether a container can run without root, and what has to be given to its user for that.
 //!
-//! The answer is one-sided: a container that would break is never called plain, but many that would work are refused.
+//! Everything that the file says about a stage is gone through, and what the build context shows: the scripts that a
+//! container starts, the scripts of packages, the sources, Compose files. The answer is one-sided: a refusal may be needless,
+//! but what is let through has been looked at. Without a context, what a script does cannot be seen, and is refused.
 
-mod command;
+mod compose;
+mod files;
+mod judge;
+mod package_script;
+pub(crate) mod paths;
 mod ports;
+mod script;
+mod sources;
+mod steps;
 
-use self::command::Command;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::files::{ImageFiles, place};
+use self::judge::Judge;
 use super::exec_form::lineage;
+use super::users::RunAs;
 use super::{Refusal, Subject, process};
-use crate::knowledge::ProgramRole;
-use crate::model::Stage;
-use crate::shell::{Script, Simple};
+use crate::context::Answer;
+use crate::model::{FileView, ShellKind, Stage};
 use crate::syntax::{Instruction, Keyword};
 
-/// Texts separated by `|`, the hazard that they stand for, and what is to be said about them.
-type Signs = (&'static str, &'static str, &'static str);
+/// What the program of a stage writes to, and so has to be given. All paths are absolute.
+#[derive(Debug, Default)]
+pub(crate) struct Needs {
+    /// Directories that it writes in.
+    pub(crate) dirs: BTreeSet<String>,
+    /// Those of them that a RUN of the file makes, and which.
+    pub(crate) made: BTreeMap<String, usize>,
+    /// Directories of tools, which these make by themselves where they may.
+    pub(crate) caches: BTreeSet<String>,
+    /// Directories that it writes in at any depth, where a RUN may have put something before. They are small.
+    pub(crate) trees: BTreeSet<String>,
+    /// Files that it writes to, in directories that are not its own.
+    pub(crate) files: BTreeSet<String>,
+    /// Volumes, which are given before VOLUME names them (H027).
+    pub(crate) volumes: BTreeSet<String>,
+    /// COPYs whose files the user could not read otherwise.
+    pub(crate) copies: BTreeSet<usize>,
+    /// Whether its own folder is left as it is: what runs there has never been root.
+    pub(crate) keeps_owners: bool,
+    /// Whether it is a program that was compiled: its folder holds nothing that it would change.
+    pub(crate) is_compiled: bool,
+    /// The name of that program.
+    pub(crate) program: Option<String>,
+    /// What the user of the tool should know.
+    pub(crate) remarks: Vec<String>,
+}
 
-/// Text of a RUN, ENV or COPY that speaks of something that only root can do or find.
-const SIGNS: &[Signs] = &[
-    ("gosu|su-exec|setpriv|fixuid|entrypoint-user", "H025", "a program that changes the user is installed"),
-    ("supervisor|s6-overlay|runit", "H037", "a supervisor is installed, which starts as root"),
-    ("nginx|apache2|httpd|vsftpd|install cron|cronie", "H037", "a daemon is installed that starts as root"),
-    (
-        "docker.sock|/dev/kvm|/dev/tty|/dev/ttyUSB|/dev/mem|/dev/snd|/dev/dri|/dev/net|/dev/video|/dev/fuse",
-        "H038",
-        "a device or socket of root's is used",
-    ),
-    (
-        "setcap|mknod|CAP_|iptables|nftables|wireguard|openvpn|libpcap|tcpdump|nmap|libvirt|docker.io|docker-ce|get.docker.com",
-        "H038",
-        "the file deals with capabilities or devices",
-    ),
-    (
-        "chmod 600|chmod 0600|chmod 400|chmod 0400|chmod 700|chmod 0700|chmod go-|chmod -R 700|chmod -R 600|chmod u=|umask 077",
-        "H038",
-        "some files can be read by root alone",
-    ),
-    (
-        "rustup|nvm-sh|nvm install|get.rvm.io|rvm install|rbenv|pyenv|sdkman|ghcup|install-poetry|get-poetry|install.python-poetry|pipx |pipenv |bun.sh/install|astral.sh/uv|uv python|install.meteor|mix local|stack setup|stack install|cabal |opam |volta|fnm install|get.sdkman|conda init|nodenv|asdf",
-        "H028",
-        "a tool is installed into root's home",
-    ),
-    (
-        "migrate|init db|initdb|init-db|createdb|create_db|sqlite3 |syncdb|db upgrade|db:create|db:setup",
-        "H021",
-        "a database is made in the image, and it belongs to root",
-    ),
-    (
-        "jupyter|ipython|notebook",
-        "H028",
-        "notebooks keep their settings in the home of the user that they were set up for",
-    ),
-    (
-        "playwright install|puppeteer|nltk|huggingface|from_pretrained|spacy download|gitbook|go run|julia|R CMD|cypress",
-        "H073",
-        "something is downloaded into root's home",
-    ),
-];
+/// A stage, and what is known about it.
+pub(crate) struct Survey<'a> {
+    pub(crate) subject: &'a Subject<'a>,
+    pub(crate) stage: &'a Stage,
+    pub(crate) run_as: &'a RunAs,
+    /// The instructions of the stage and those that it is built on.
+    pub(crate) lineage: Vec<(usize, &'a Instruction)>,
+    /// The folders of the application: the working directories that may be given away.
+    pub(crate) app_dirs: Vec<String>,
+    files: OnceCell<ImageFiles>,
+    started: Result<Vec<String>, Refusal>,
+}
 
-/// Parts of a path that say that a program writes there.
-const WRITTEN: &[&str] = &[
-    "log",
-    "logs",
-    "data",
-    "db",
-    "database",
-    "upload",
-    "uploads",
-    "media",
-    "cache",
-    "storage",
-    "run",
-    "backup",
-    "backups",
-    "output",
-    "out",
-    "results",
-    "spool",
-    "lib",
-    "sessions",
-    "pids",
-    "sockets",
-    "downloads",
-];
-
-/// Why a container of the stage may need root; `Ok` for a plain case.
-pub(crate) fn refuse_unless_plain(subject: &Subject<'_>, stage: &Stage) -> Result<(), Refusal> {
+/// Whether a stage runs as a user without breaking, and what the user has to be given.
+///
+/// # Errors
+/// Why a container of the stage may need root.
+pub(crate) fn survey<'a>(
+    subject: &'a Subject<'a>,
+    stage: &'a Stage,
+    run_as: &'a RunAs,
+) -> Result<(Survey<'a>, Needs), Refusal> {
     let refuse = |hazard: &'static str, why: &str| Err(Refusal::hazard(hazard, why));
     if is_workshop(subject.path) {
         return refuse("H040", "the file's path says that it is for building or for developing in");
+    }
+    if is_action(subject) {
+        return refuse("H040", "it is an action of GitHub, which has to run as root to write to the workspace");
     }
     if !subject.model.children(stage.index).is_empty() {
         return refuse("H155", "another stage is built on this one");
@@ -96,29 +88,183 @@ pub(crate) fn refuse_unless_plain(subject: &Subject<'_>, stage: &Stage) -> Resul
     if !stage.config.triggers.is_empty() {
         return refuse("H039", "the ONBUILD instructions would run as that user");
     }
-    let facts = stage.facts.as_deref();
-    if facts.and_then(|facts| facts.drops_privileges) == Some(true) {
-        return refuse("H037", "what the base image starts begins as root and changes the user by itself");
+    let survey = Survey::new(subject, stage, run_as);
+    let mut needs = Needs::default();
+    Judge::new(&survey, &mut needs).base()?;
+    if let Ok(words) = &survey.started {
+        Judge::new(&survey, &mut needs).role_of(words)?;
     }
-    let started = process::started(subject, stage);
-    let commands = started.as_deref().unwrap_or_default();
-    if let Some(refusal) = commands.iter().find_map(|words| role(subject, words)) {
-        return Err(refusal);
+    let services = compose::services(subject);
+    compose::refuse(&services)?;
+    if let Some(port) = ports::low(subject, stage, survey.started.as_deref().unwrap_or_default()) {
+        if services.on_host_network {
+            return refuse("H020", "it opens a port below 1024 on the network of the host");
+        }
+        needs.remarks.push(format!(
+            "Port {port} is below 1024: Docker lets every user open it since 20.10, Kubernetes and older engines may not (H020)."
+        ));
     }
-    ports::refuse_low(subject, stage, commands)?;
-    if !stage.config.volumes.is_empty() {
-        return refuse("H026", "a volume keeps the owner that it has, and the program may write there");
+    steps::survey(&survey, &mut needs)?;
+    judge::starts(&survey, &mut needs)?;
+    sources::survey(&survey, &mut needs)?;
+    mounted(&survey, &services, &mut needs);
+    Ok((survey, needs))
+}
+
+/// Volumes that a Compose file mounts are as good as those that the image names; a mounted folder of the host keeps its
+/// owner.
+fn mounted(survey: &Survey<'_>, services: &compose::Services, needs: &mut Needs) {
+    for path in &services.named_volumes {
+        if paths::is_givable(path) && !paths::is_installed(path) {
+            needs.dirs.insert(path.clone());
+            needs.remarks.push(format!(
+                "The named volume at {path} keeps root as its owner where it exists already: give it to {} once, or make it \
+                 anew (H026).",
+                survey.run_as.user
+            ));
+        }
     }
-    let lineage = lineage(subject.model, stage);
-    for (index, instruction) in &lineage {
-        step(subject, *index, instruction)?;
+    if let Some(path) = services.host_paths.iter().find(|path| survey.app_dirs.iter().any(|app| paths::is_in(path, app) || paths::is_in(app, path))) {
+        needs.remarks.push(format!(
+            "A Compose file mounts a folder of the host at {path}: what the program writes there needs the permission of its \
+             owner (H026)."
+        ));
     }
-    paths_of_config(stage)?;
-    let commands = started?;
-    let [words] = commands.as_slice() else {
-        return refuse("H025", "the container starts more than one program");
+    if services.sets_user {
+        needs.remarks.push("A Compose file names a user of its own, which wins over this one (H041).".to_owned());
+    }
+}
+
+impl<'a> Survey<'a> {
+    fn new(subject: &'a Subject<'a>, stage: &'a Stage, run_as: &'a RunAs) -> Self {
+        let lineage = lineage(subject.model, stage);
+        let mut app_dirs: Vec<String> = Vec::new();
+        let ends = stage.config.workdir.value().cloned();
+        let workdirs = stage.steps.iter().filter_map(|step| step.state.workdir.value().cloned());
+        for directory in workdirs.chain(ends) {
+            let directory = directory.trim_end_matches('/').to_owned();
+            if paths::is_givable(&directory) && !paths::is_installed(&directory) && !app_dirs.contains(&directory) {
+                app_dirs.push(directory);
+            }
+        }
+        let started = process::started(stage);
+        Self { subject, stage, run_as, lineage, app_dirs, files: OnceCell::new(), started }
+    }
+
+    /// Whether the build context is known.
+    pub(crate) fn knows_context(&self) -> bool {
+        self.subject.context.is_known()
+    }
+
+    /// The directory that a container starts in, when it is known.
+    pub(crate) fn workdir(&self) -> Option<&str> {
+        self.stage.config.workdir.value().map(String::as_str)
+    }
+
+    /// Whether the directory that a container starts in can be given to its user.
+    pub(crate) fn owns_workdir(&self) -> bool {
+        self.workdir().is_some_and(|directory| self.app_dirs.iter().any(|app| app == directory.trim_end_matches('/')))
+    }
+
+    /// Whether a RUN can be added at the end.
+    pub(crate) fn has_shell(&self) -> bool {
+        self.stage.end.shell_kind() == ShellKind::Posix
+    }
+
+    fn files(&self) -> &ImageFiles {
+        self.files.get_or_init(|| ImageFiles::of(self.subject, self.stage))
+    }
+
+    /// Whether the files of a COPY can be given away: it stands in the stage itself, and has no owner yet.
+    pub(crate) fn can_give(&self, index: usize) -> bool {
+        let is_here = self.stage.steps.iter().any(|step| step.instruction == index);
+        is_here && self.subject.model.instruction(index).is_some_and(|copy| copy.flag("chown").is_none())
+    }
+
+    /// The COPY that brings a file, and that can be given away: the last before `index`.
+    fn copy_of(&self, path: &str, index: usize) -> Option<usize> {
+        let view = FileView::new(self.subject.context);
+        let brings = |copy: usize, instruction: &Instruction| {
+            if let Some(copied) = view.copied(self.subject.model, copy) {
+                return copied.iter().any(|file| file.target == path);
+            }
+            let mut words: Vec<&str> = instruction.value_texts().collect();
+            let Some(target) = words.pop() else { return false };
+            let Some(target) = place(self.subject, copy, target) else { return false };
+            let name = path.rsplit('/').next().unwrap_or_default();
+            let named = words.iter().any(|word| word.trim_end_matches('/').rsplit('/').next() == Some(name));
+            target == path || (named && paths::parent(path) == target)
+        };
+        let copies = self.lineage.iter().rev().filter(|(copy, instruction)| {
+            *copy < index && matches!(instruction.keyword, Keyword::Copy | Keyword::Add)
+        });
+        copies.into_iter().find(|(copy, instruction)| brings(*copy, instruction)).map(|(copy, _)| *copy).filter(|copy| {
+            self.can_give(*copy)
+        })
+    }
+
+    /// Whether one of the programs, separated by `|`, is among the words that a container is started with, or in the
+    /// scripts of the context that these name.
+    fn starts_one_of(&self, programs: &str) -> bool {
+        let Ok(words) = &self.started else { return true };
+        let is_one = |word: &str| programs.split('|').any(|program| word.rsplit('/').next() == Some(program));
+        words.iter().flat_map(|word| word.split([' ', '\n', ';', '&', '"', '\''])).any(|word| {
+            let text = place_in(self.workdir(), word).and_then(|path| self.files().text(self.subject, &path));
+            is_one(word) || text.is_some_and(|text| text.split_whitespace().any(is_one))
+        })
+    }
+
+    /// Whether the context has files that come to stand in a directory.
+    pub(crate) fn has_files_below(&self, directory: &str) -> bool {
+        let start = format!("{directory}/");
+        self.files().targets.range(start.clone()..).next().is_some_and(|(target, _)| target.starts_with(&start))
+    }
+
+    fn runs_contain(&self, part: &str) -> bool {
+        self.lineage.iter().any(|(_, step)| step.keyword == Keyword::Run && step.arguments_text().contains(part))
+    }
+
+    /// Whether the application may keep a database in a file: not when its context is known and no source speaks of it.
+    fn may_use_sqlite(&self) -> bool {
+        !self.knows_context() || self.files().has_gaps || sources::mention(self, &["sqlite"])
+    }
+}
+
+/// Where a COPY or ADD puts what it copies.
+pub(crate) fn place_of_copy(survey: &Survey<'_>, index: usize) -> Option<String> {
+    let target = survey.subject.model.instruction(index)?.value_texts().last()?;
+    place(survey.subject, index, target)
+}
+
+/// Whether a RUN behind a COPY asks git about the files: it does not answer where they belong to another than who asks
+/// ("dubious ownership", since 2.35.2).
+pub(crate) fn minds_git(survey: &Survey<'_>, copy: usize) -> bool {
+    let runs = || survey.stage.steps.iter().map(|step| step.instruction).filter(|index| {
+        let is_run = survey.subject.model.instruction(*index).is_some_and(|step| step.keyword == Keyword::Run);
+        *index > copy && is_run
+    });
+    if runs().next().is_none() {
+        return false;
+    }
+    let sent = survey.subject.context.sent();
+    if sent.is_some_and(|sent| !sent.iter().any(|found| found.path == ".git" || found.path.ends_with("/.git"))) {
+        return false;
+    }
+    let asks = |index: usize| {
+        let script = survey.subject.model.shell_text(index).map(|text| &text.script);
+        script.is_some_and(|script| {
+            script.all_commands().any(|simple| {
+                let verb = simple.args().first().and_then(|word| word.value()).unwrap_or_default();
+                simple.name() == Some("git") && !matches!(verb, "clone" | "config" | "lfs")
+            })
+        })
     };
-    Command { subject, stage, lineage: &lineage, words }.refuse_unless_plain()
+    let tools = ["setuptools_scm", "setuptools-scm", "versioneer", "hatch-vcs", "dynamic-versioning", "rev-parse", "git describe"];
+    runs().any(asks) || (sent.is_some() && sources::mention(survey, &tools))
+}
+
+fn place_in(directory: Option<&str>, path: &str) -> Option<String> {
+    paths::absolute(directory.unwrap_or_default(), path)
 }
 
 /// A devcontainer, or an image for continuous integration (H040).
@@ -137,152 +283,11 @@ fn is_workshop(path: &str) -> bool {
     })
 }
 
-fn role(subject: &Subject<'_>, words: &[String]) -> Option<Refusal> {
-    words.iter().take(3).find_map(|word| {
-        let name = word.rsplit('/').next().unwrap_or(word);
-        let role = subject.knowledge.program_role(word).filter(|role| role.expects_root())?;
-        let hazard = if role == ProgramRole::Switcher { "H025" } else { "H037" };
-        // An argument may have the name of a program by chance, but that is no plain case either.
-        Some(Refusal::hazard(hazard, format!("`{name}` starts as root and changes the user by itself")))
+/// An action of GitHub that is built from this Dockerfile. Source: docs.github.com, "Dockerfile support for GitHub
+/// Actions": "Docker actions must be run by the default Docker user (root)".
+fn is_action(subject: &Subject<'_>) -> bool {
+    ["action.yml", "action.yaml"].iter().any(|name| match subject.context.files().read(name) {
+        Answer::Present(bytes) => String::from_utf8_lossy(&bytes).contains("docker"),
+        _ => false,
     })
-}
-
-/// What one instruction says about needs of root.
-fn step(subject: &Subject<'_>, index: usize, instruction: &Instruction) -> Result<(), Refusal> {
-    let refuse = |hazard: &'static str, why: &str| Err(Refusal::hazard(hazard, why));
-    let text = instruction.arguments_text();
-    match instruction.keyword {
-        Keyword::Run => return run(subject, index, instruction),
-        Keyword::Copy | Keyword::Add => {
-            let target = instruction.value_texts().last().unwrap_or_default();
-            if is_in_root_home(target) {
-                return refuse("H028", "files are copied into root's home, which nobody else may enter");
-            }
-            if instruction.flag("chmod").is_some() {
-                return refuse("H038", "the files' mode is set, and may keep other users out");
-            }
-            let owner = instruction.flag("chown").and_then(|flag| flag.value());
-            if owner.is_some_and(|owner| !matches!(owner.split(':').next(), Some("root" | "0"))) {
-                return refuse("H021", "files are given to a user that the stage does not switch to");
-            }
-            if instruction.value_texts().any(|path| subject.knowledge.is_secret_file(path)) {
-                return refuse("H038", "a file with a secret may be readable by root alone");
-            }
-        }
-        Keyword::Workdir | Keyword::Env if is_in_root_home(text) || text.contains("/root") => {
-            return refuse("H028", "root's home is where the program lives, and nobody else may enter it");
-        }
-        Keyword::Workdir | Keyword::Env => {}
-        _ => return Ok(()),
-    }
-    signs(text)
-}
-
-fn signs(text: &str) -> Result<(), Refusal> {
-    for (words, hazard, why) in SIGNS {
-        if words.split('|').any(|word| text.contains(word)) {
-            return Err(Refusal::hazard(hazard, *why));
-        }
-    }
-    Ok(())
-}
-
-fn is_in_root_home(path: &str) -> bool {
-    let path = path.trim_matches('"');
-    path == "~"
-        || path.starts_with("~/")
-        || path.starts_with("$HOME")
-        || path.starts_with("${HOME}")
-        || path == "/root"
-        || path.starts_with("/root/")
-}
-
-fn run(subject: &Subject<'_>, index: usize, instruction: &Instruction) -> Result<(), Refusal> {
-    let file = subject.file().text();
-    let mut text = instruction.arguments_text().to_owned();
-    for heredoc in &instruction.heredocs {
-        text.push('\n');
-        text.push_str(heredoc.body.of(file));
-    }
-    if text.split(|letter: char| !letter.is_alphanumeric() && letter != '-').any(|word| word == "sudo") {
-        return Err(Refusal::hazard("H036", "the stage uses sudo"));
-    }
-    signs(&text)?;
-    let words = ["useradd", "adduser", "groupadd", "addgroup", "usermod", "chown"];
-    if let Some(word) = words.iter().find(|word| text.contains(*word)) {
-        let why =
-            format!("`{word}`: the stage has users of its own, and which of them is meant cannot be told");
-        return Err(Refusal::hazard("H034", why));
-    }
-    let mentions_home =
-        text.contains("/root") || text.contains('~') || text.contains("HOME") || text.contains("--user");
-    let writes = text.contains("mkdir") || text.contains("touch");
-    if !mentions_home && !writes {
-        return Ok(());
-    }
-    let of_home =
-        || Refusal::hazard("H028", "something is put into root's home, which nobody else may enter");
-    let shell;
-    let script = if let Some(text) = subject.model.shell_text(index) {
-        &text.script
-    } else {
-        shell = Script::parse(&text);
-        &shell
-    };
-    if !script.is_readable() {
-        return if mentions_home { Err(of_home()) } else { Ok(()) };
-    }
-    let is_removal = |simple: &Simple| matches!(simple.name(), Some("rm"));
-    for simple in script.all_commands().filter(|simple| !is_removal(simple)) {
-        let assigned = simple.assignments.iter().map(|assignment| &assignment.value);
-        let redirected = simple.redirects.iter().map(|redirect| &redirect.target);
-        for word in simple.words.iter().chain(assigned).chain(redirected) {
-            let written = word.raw();
-            let mentions = word.has_tilde
-                || written.contains("/root")
-                || written.contains("$HOME")
-                || written.contains("${HOME")
-                || written.contains("~/")
-                || written == "--user";
-            if mentions {
-                return Err(of_home());
-            }
-        }
-        if matches!(simple.name(), Some("mkdir" | "touch" | "install")) {
-            let is_written = |path: &str| path.split('/').any(|part| WRITTEN.contains(&part));
-            if simple.args().iter().any(|word| is_written(word.raw())) {
-                let why = "a directory is made that the program seems to write to, and it belongs to root";
-                return Err(Refusal::hazard("H021", why));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Paths that the environment and the working directory name.
-fn paths_of_config(stage: &Stage) -> Result<(), Refusal> {
-    let workdir = stage.config.workdir.value().map(String::as_str).unwrap_or_default();
-    if is_in_root_home(workdir) {
-        return Err(Refusal::hazard(
-            "H028",
-            "the working directory is root's home, which nobody else may enter",
-        ));
-    }
-    let is_written = |name: &str, value: &str| {
-        let name = name.to_ascii_uppercase();
-        let says_so = [
-            "DATA", "LOG", "UPLOAD", "STORAGE", "CACHE", "DB", "SQLITE", "OUTPUT", "MEDIA", "DIR", "STATE",
-            "STORE", "FILE",
-        ];
-        let is_code = value.trim_end_matches('/') == workdir;
-        value.starts_with('/')
-            && !is_code
-            && (says_so.iter().any(|word| name.contains(word)) || name == "HOME")
-            || value.contains("sqlite:")
-    };
-    if stage.config.env.iter().any(|(name, value)| is_written(name, value)) {
-        let why = "a variable names a path that the program seems to write to, and it belongs to root";
-        return Err(Refusal::hazard("H021", why));
-    }
-    Ok(())
 }

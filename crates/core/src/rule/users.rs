@@ -1,7 +1,11 @@
 //! Users for programs to run as: those that an image has, and how one is made where there is none.
 
+mod grant;
+
+pub(crate) use self::grant::{Grant, grant};
+
 use super::Refusal;
-use crate::knowledge::{Family, ImageFacts, User, UserTool};
+use crate::knowledge::{Family, ImageFacts, Shell, User, UserTool};
 
 /// Name and number of a user that a fix makes. The number is above those that a distribution gives to people (1000) and
 /// its own services (below 1000), so that it is free (H034), and below 60000, which `BusyBox` takes for the end.
@@ -17,8 +21,30 @@ pub(crate) struct RunAs {
     pub(crate) made_by: Option<String>,
     /// For the title: `node (uid 1000)`.
     pub(crate) shown: String,
+    /// The name and number by which the image knows the user.
+    names: Vec<String>,
     /// What the user of the tool should know.
     pub(crate) remark: String,
+}
+
+impl RunAs {
+    /// A user that the stage itself has named before.
+    pub(crate) fn returning(user: String) -> Self {
+        let remark = format!("The stage ran as {user} before it became root.");
+        let names = user.split(':').take(1).map(str::to_owned).collect();
+        Self { shown: user.clone(), user, made_by: None, names, remark }
+    }
+
+    /// Whether an owner, as `chown` takes it, is this user: by name or number, with or without a group.
+    pub(crate) fn is_called(&self, owner: &str) -> bool {
+        let user = owner.split([':', '.']).next().unwrap_or_default();
+        self.names.iter().any(|name| name == user)
+    }
+
+    /// The owner as `--chown` takes it. One number without a group stands for a group of the same number.
+    pub(crate) fn owner(&self) -> &str {
+        &self.user
+    }
 }
 
 /// The user for an image: the one that it has ready (H029), or a new one made in the way of its distribution (H030).
@@ -41,11 +67,16 @@ pub(crate) fn user_of(facts: &ImageFacts) -> Result<RunAs, Refusal> {
         (Some(Family::Alpine), Some(UserTool::Adduser)) => format!(
             "addgroup -S -g {NUMBER} {NAME} && adduser -S -D -u {NUMBER} -G {NAME} -h /home/{NAME} -s /sbin/nologin {NAME}"
         ),
+        // Without these tools, the lines that they would write do as well.
+        _ if facts.shell != Some(Shell::Absent) && facts.family != Some(Family::Distroless) => format!(
+            "echo '{NAME}:x:{NUMBER}:' >> /etc/group && echo '{NAME}:x:{NUMBER}:{NUMBER}::/home/{NAME}:/sbin/nologin' >> /etc/passwd && mkdir -p /home/{NAME} && chown {NUMBER}:{NUMBER} /home/{NAME}"
+        ),
         _ => return Err(Refusal::hazard("H030", "it is not known how a user is made in this image")),
     };
     Ok(RunAs {
         user: format!("{NUMBER}:{NUMBER}"),
         made_by: Some(command),
+        names: vec![NAME.to_owned(), NUMBER.to_string()],
         shown: format!("{NAME} (uid {NUMBER})"),
         remark: format!(
             "A user {NAME} with a home of its own is made; the number is what Kubernetes can check (H031)."
@@ -81,6 +112,7 @@ pub(crate) fn ready(user: &User) -> RunAs {
         (Some(name), None) => format!("{name} is a user of the base image."),
         _ => "The number needs no entry in /etc/passwd.".to_owned(),
     };
+    let names = name.iter().cloned().chain(user.uid.map(|uid| uid.to_string())).collect();
     let user = number.or(name).unwrap_or_default();
-    RunAs { user, made_by: None, shown, remark }
+    RunAs { user, made_by: None, shown, names, remark }
 }

@@ -1,8 +1,11 @@
 //! See [`RULE`].
 
+use std::collections::BTreeMap;
+
 use crate::knowledge::User;
 use crate::model::{Base, BuildModel, Delta, Meaning, ShellKind, Stage};
-use crate::rule::users::{RunAs, ready, user_of};
+use crate::rule::root_needs::Needs;
+use crate::rule::users::{Grant, RunAs, grant, ready, user_of};
 use crate::rule::{Finding, Findings, Plan, Refusal, Subject, root_needs, rule};
 use crate::syntax::{Instruction, Keyword};
 use crate::text::TextEdit;
@@ -25,7 +28,8 @@ rule! {
     /// ```dockerfile unsafe
     /// FROM node:22-slim
     /// WORKDIR /app
-    /// COPY . .
+    /// RUN chown 1000:1000 /app
+    /// COPY --chown=1000:1000 . .
     /// USER 1000:1000
     /// CMD ["node", "server.js"]
     /// ```
@@ -36,6 +40,16 @@ rule! {
     /// Where it has none, one is made in the way of the distribution, with a home of its own (H028, H030). Where the stage
     /// had another user before `USER root`, it returns to that.
     ///
+    /// What the program writes to is given to that user, in the narrowest way:
+    ///
+    /// - `--chown` on the COPYs of the application, which costs no layer; installed packages stay with root (H021);
+    /// - one `chown`, not recursive, of the working directory (H022), of volumes (before VOLUME, H027), of directories that
+    ///   a RUN makes for data, and of those that the sources, variables and Compose files of the context name (H026, H041);
+    /// - the few directories that a framework writes in, such as `tmp` and `log` of Rails.
+    ///
+    /// A port below 1024 stays as it is: Docker lets every user open it since 20.10, and a remark says where that does not
+    /// hold (H020).
+    ///
     /// ## Stays silent
     ///
     /// - When it is not known who the base image runs as: unknown is not root.
@@ -45,10 +59,14 @@ rule! {
     ///
     /// ## Refuses
     ///
-    /// Everything but plain cases. Programs that start as root and change the user themselves (H025, H037), ports below
-    /// 1024 (H020), volumes (H026), what lives in root's home (H028, H073), what writes to root's directories when it
-    /// starts (H021, H075), sudo (H036), capabilities, devices and secrets (H038), scripts and programs that cannot be
-    /// seen (H025), images for building and developing (H040).
+    /// - Programs that start as root and change the user themselves, and daemons that have to (H025, H037).
+    /// - What lives in root's home: `pip install --user`, nvm, models and browsers that were downloaded there (H028, H073).
+    /// - Programs and scripts that write to directories of the system, or install packages when they start (H021, H075).
+    /// - Scripts that nobody can see: without a context, or written by a RUN (H025). Scripts of the context, `npm start`
+    ///   and its kin are read, command by command.
+    /// - sudo, capabilities, devices, raw sockets, the engine's socket (H036, H038, H041).
+    /// - Images for building and developing, actions of GitHub (H040).
+    /// - Root that is named on purpose (H024), users of the stage's own that it never switches to (H034).
     ///
     /// ## Safety
     ///
@@ -126,14 +144,18 @@ fn plan(subject: &Subject<'_>, finding: &Finding) -> Result<Plan, Refusal> {
     if last_user(model, stage).is_some() && earlier.is_none() {
         return Err(Refusal::hazard("H024", "root is named on purpose, and there is no user to return to"));
     }
-    root_needs::refuse_unless_plain(subject, stage)?;
+    let is_returning = earlier.is_some();
     let run_as = if let Some(run_as) = earlier {
         run_as
     } else {
         let facts = stage.facts.as_deref();
         user_of(facts.ok_or_else(|| Refusal::hazard("H030", "nothing is known about the base image"))?)?
     };
-    insert(subject, stage, &run_as)
+    let (survey, needs) = root_needs::survey(subject, stage, &run_as)?;
+    let place = Place::of(model, stage);
+    // What the user that it returns to may write is as it was: the stage was made for it.
+    let grant = if is_returning { Grant::default() } else { grant(&survey, &needs, place.behind)? };
+    write(subject, stage, &run_as, &place, &grant, &needs)
 }
 
 /// The user that the stage or its base had before it became root.
@@ -148,8 +170,7 @@ fn earlier_user(model: &BuildModel, stage: &Stage) -> Option<RunAs> {
     });
     if let Some((_, step)) = named {
         let user = step.value_texts().next()?.to_owned();
-        let remark = format!("The stage ran as {user} before it became root.");
-        return Some(RunAs { shown: user.clone(), user, made_by: None, remark });
+        return Some(RunAs::returning(user));
     }
     let user: &User = stage.facts.as_ref()?.user.as_ref().filter(|user| !user.is_root())?;
     let began_as = stage.steps.first()?.state.user.value()?;
@@ -158,77 +179,109 @@ fn earlier_user(model: &BuildModel, stage: &Stage) -> Option<RunAs> {
     is_base_user.then(|| ready(user))
 }
 
-/// Writes the USER behind the last step that may need root, above the comments that belong to what follows.
-fn insert(subject: &Subject<'_>, stage: &Stage, run_as: &RunAs) -> Result<Plan, Refusal> {
+/// Where USER comes.
+struct Place {
+    /// The instruction that it stands behind: the last that may need root, or what follows that.
+    behind: usize,
+    /// The CMD or ENTRYPOINT that it stands above, when it does.
+    above: Option<usize>,
+}
+
+impl Place {
+    /// Behind the last step that may need root (H023), above the first CMD or ENTRYPOINT that follows it.
+    fn of(model: &BuildModel, stage: &Stage) -> Self {
+        let steps: Vec<(usize, &Instruction)> = model.stage_instructions(stage).collect();
+        let needs_root = |keyword: Keyword| {
+            !matches!(
+                keyword,
+                Keyword::Cmd
+                    | Keyword::Entrypoint
+                    | Keyword::Expose
+                    | Keyword::Label
+                    | Keyword::Env
+                    | Keyword::Arg
+                    | Keyword::Healthcheck
+                    | Keyword::Stopsignal
+                    | Keyword::Maintainer
+                    | Keyword::Shell
+            )
+        };
+        let behind = steps.iter().rposition(|(_, step)| needs_root(step.keyword)).map_or(0, |at| at + 1);
+        let starts = |(_, step): &&(usize, &Instruction)| {
+            matches!(step.keyword, Keyword::Cmd | Keyword::Entrypoint)
+        };
+        let above = steps.get(behind..).unwrap_or_default().iter().find(starts).map(|(index, _)| *index);
+        let behind = match above {
+            Some(above) => above.saturating_sub(1),
+            None => steps.last().map_or(stage.from, |(index, _)| *index),
+        };
+        Self { behind, above }
+    }
+}
+
+/// Writes the owners of COPYs, the RUNs and the USER, and declares them.
+fn write(
+    subject: &Subject<'_>,
+    stage: &Stage,
+    run_as: &RunAs,
+    place: &Place,
+    grant: &Grant,
+    needs: &Needs,
+) -> Result<Plan, Refusal> {
     let model = subject.model;
     let file = subject.file();
-    let steps: Vec<(usize, &Instruction)> = model.stage_instructions(stage).collect();
-    let needs_root = |keyword: Keyword| {
-        !matches!(
-            keyword,
-            Keyword::Cmd
-                | Keyword::Entrypoint
-                | Keyword::Expose
-                | Keyword::Label
-                | Keyword::Env
-                | Keyword::Arg
-                | Keyword::Healthcheck
-                | Keyword::Stopsignal
-                | Keyword::Maintainer
-                | Keyword::Shell
-        )
-    };
-    let behind = steps.iter().rposition(|(_, step)| needs_root(step.keyword)).map_or(0, |at| at + 1);
-    let starts =
-        |(_, step): &&(usize, &Instruction)| matches!(step.keyword, Keyword::Cmd | Keyword::Entrypoint);
-    let before = steps.get(behind..).unwrap_or_default().iter().find(starts).map(|(index, _)| *index);
-    let after = match before {
-        Some(before) => before.saturating_sub(1),
-        None => steps.last().map_or(stage.from, |(index, _)| *index),
-    };
+    if !grant.runs.is_empty() && stage.end.shell_kind() != ShellKind::Posix {
+        return Err(Refusal::hazard("H030", "a RUN would be read by another shell"));
+    }
     let from = model.instruction(stage.from).map(Instruction::keyword_text).unwrap_or_default();
     let is_lower = from.chars().all(char::is_lowercase);
     let keyword = |word: &str| if is_lower { word.to_lowercase() } else { word.to_owned() };
-    let mut lines = Vec::new();
-    if let Some(command) = &run_as.made_by {
-        if stage.end.shell_kind() != ShellKind::Posix {
-            return Err(Refusal::hazard("H030", "a RUN would be read by another shell"));
-        }
-        lines.push(format!("{} {command}", keyword("RUN")));
-    }
-    lines.push(format!("{} {}", keyword("USER"), run_as.user));
+    let mut edit = TextEdit::builder();
     let mut declared = Vec::new();
-    for (order, line) in lines.iter().enumerate() {
-        let meaning =
-            Meaning::of_text(line).ok_or_else(|| Refusal::because("the lines cannot be read back"))?;
-        declared.push(Delta::StepAdded { after: Some(after), order, meaning: meaning.to_string() });
+    let flag = format!("--chown={}", run_as.owner());
+    for index in &grant.copies {
+        let Some(copy) = model.instruction(*index) else { continue };
+        let behind = copy.flags.last().map_or(copy.keyword_span, |flag| flag.span);
+        edit.insert(copy.file_range(behind).end, format!(" {flag}"));
+        declared.push(Delta::FlagAdded { instruction: *index, flag: flag.clone() });
+    }
+    let mut lines: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for run in &grant.runs {
+        lines.entry(run.after).or_default().push(format!("{} {}", keyword("RUN"), run.command));
+    }
+    lines.entry(place.behind).or_default().push(format!("{} {}", keyword("USER"), run_as.user));
+    let ending = file.line_ending().as_str();
+    for (after, lines) in &lines {
+        for (order, line) in lines.iter().enumerate() {
+            let meaning =
+                Meaning::of_text(line).ok_or_else(|| Refusal::because("the lines cannot be read back"))?;
+            declared.push(Delta::StepAdded { after: Some(*after), order, meaning: meaning.to_string() });
+        }
+        let text = lines.join(ending);
+        let above = place.above.filter(|_| *after == place.behind);
+        if let Some((above, instruction)) = above.and_then(|above| Some((above, model.instruction(above)?))) {
+            let glued = file.comments_glued_to(above).first().map(|comment| comment.range.start);
+            let at = glued.unwrap_or(instruction.range.start);
+            edit.insert(file.line_index().line_start(line_of(file.text(), at)), text + ending);
+        } else {
+            let last = model.instruction(*after).ok_or_else(|| Refusal::because("the stage is gone"))?;
+            let end = file.whole_lines(last).end;
+            let has_newline = file.text().get(..end).is_some_and(|before| before.ends_with('\n'));
+            edit.insert(end, if has_newline { text + ending } else { format!("{ending}{text}") });
+        }
     }
     declared.extend(model.declare_config(stage.index, "user", Some(&run_as.user), Keyword::User));
-    let ending = file.line_ending().as_str();
-    let text = lines.join(ending);
-    let mut edit = TextEdit::builder();
-    if let Some((before, instruction)) = before.and_then(|before| Some((before, model.instruction(before)?)))
-    {
-        let glued = file.comments_glued_to(before).first().map(|comment| comment.range.start);
-        let at = glued.unwrap_or(instruction.range.start);
-        edit.insert(file.line_index().line_start(line_of(file.text(), at)), text + ending);
-    } else {
-        let last = model.instruction(after).ok_or_else(|| Refusal::because("the stage is gone"))?;
-        let end = file.whole_lines(last).end;
-        let has_newline = file.text().get(..end).is_some_and(|before| before.ends_with('\n'));
-        edit.insert(end, if has_newline { text + ending } else { format!("{ending}{text}") });
-    }
     let mut plan = Plan::edit(format!("run as {}, not root", run_as.shown), edit.finish(), declared)?
         .remark(run_as.remark.clone());
-    if let Some(workdir) = stage.config.workdir.value().filter(|workdir| *workdir != "/") {
-        plan = plan.remark(format!(
-            "{workdir} and what is copied there still belong to root: the program can read them and not write to them \
-             (H021, H022)."
-        ));
+    for remark in &needs.remarks {
+        plan = plan.remark(remark.clone());
     }
-    Ok(plan.remark(
-        "Compose files and manifests that rely on root's paths or ports have to follow (H026, H041).",
-    ))
+    if !subject.context.is_known() {
+        plan = plan.remark(
+            "Compose files and manifests that rely on root's paths or ports have to follow (H026, H041).",
+        );
+    }
+    Ok(plan)
 }
 
 /// The line of an offset, counted from 0.

@@ -1,45 +1,42 @@
 //! Ports that only root may open on some systems (H020).
 
+use super::judge::is_library;
 use crate::model::Stage;
-use crate::rule::{Refusal, Subject};
+use crate::rule::Subject;
 
-/// A port below 1024 (H020).
-pub(super) fn refuse_low(
-    subject: &Subject<'_>,
-    stage: &Stage,
-    commands: &[Vec<String>],
-) -> Result<(), Refusal> {
-    let refuse = |port: &str| {
-        Err(Refusal::hazard("H020", format!("port {port} is one that only root may open on some systems")))
-    };
+/// A port below 1024 that the stage names, the first that is found.
+pub(super) fn low(subject: &Subject<'_>, stage: &Stage, words: &[String]) -> Option<String> {
     let lexer = crate::syntax::Lexer::new(subject.file().escape());
     for exposed in &stage.config.exposed {
-        let Ok(expanded) = lexer.expand(exposed, &*stage.end) else {
-            return Err(Refusal::hazard("H020", format!("it is not known which port {exposed} is")));
-        };
+        // A port that is not known may be any; that is for whoever sets it.
+        let Ok(expanded) = lexer.expand(exposed, &*stage.end) else { continue };
         let number = expanded.text.split(['/', '-']).next().unwrap_or_default();
-        if number.rsplit(':').next().is_some_and(is_low) || number.is_empty() {
-            return refuse(&expanded.text);
+        if number.rsplit(':').next().is_some_and(is_low) {
+            return Some(number.to_owned());
         }
     }
     for (name, value) in &stage.config.env {
-        let names_port = name.to_ascii_uppercase().contains("PORT") && is_low(value);
-        if names_port || has_low_port(value) {
-            return refuse(value);
+        if name.to_ascii_uppercase().contains("PORT") && is_low(value) {
+            return Some(value.clone());
+        }
+        if let Some(port) = low_port_in(value) {
+            return Some(port);
         }
     }
-    for word in commands.iter().flatten() {
+    for word in words.iter().flat_map(|word| word.split_whitespace()) {
         let number = word.rsplit('=').next().unwrap_or(word);
-        if has_low_port(word) || is_low(number) && is_usual(number) || is_low(number) && word.contains("port")
-        {
-            return refuse(number);
+        if is_low(number) && (is_usual(number) || word.contains("port")) {
+            return Some(number.to_owned());
+        }
+        if let Some(port) = low_port_in(word) {
+            return Some(port);
         }
     }
-    let old_aspnet = commands.iter().flatten().any(|word| is_library(word))
+    let old_aspnet = words.iter().any(|word| is_library(word))
         && stage.facts.as_ref().is_some_and(|facts| facts.ready_user.is_none())
         && stage.config.exposed.is_empty()
         && !stage.config.env.keys().any(|name| name.contains("URLS"));
-    if old_aspnet { refuse("80 of ASP.NET Core before .NET 8") } else { Ok(()) }
+    old_aspnet.then(|| "80, which ASP.NET Core opens before .NET 8,".to_owned())
 }
 
 fn is_low(number: &str) -> bool {
@@ -56,16 +53,11 @@ fn is_usual(number: &str) -> bool {
 }
 
 /// `0.0.0.0:80`, `http://+:80/`, `:443`.
-fn has_low_port(text: &str) -> bool {
-    text.split([';', ',', ' ', '"']).any(|part| {
-        part.rsplit_once(':').is_some_and(|(_, tail)| {
-            let digits = tail.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(tail.len());
-            is_low(&tail[..digits]) && matches!(tail.get(digits..digits + 1), None | Some("/"))
-        })
+fn low_port_in(text: &str) -> Option<String> {
+    text.split([';', ',', ' ', '"']).find_map(|part| {
+        let (_, tail) = part.rsplit_once(':')?;
+        let digits = tail.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(tail.len());
+        let is_port = is_low(&tail[..digits]) && matches!(tail.get(digits..digits + 1), None | Some("/"));
+        is_port.then(|| tail[..digits].to_owned())
     })
-}
-
-/// `app.dll`, which `dotnet` starts.
-pub(super) fn is_library(word: &str) -> bool {
-    word.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("dll"))
 }
