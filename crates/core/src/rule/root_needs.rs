@@ -80,7 +80,10 @@ pub(crate) fn survey<'a>(
         return refuse("H040", "the file's path says that it is for building or for developing in");
     }
     if is_action(subject) {
-        return refuse("H040", "it is an action of GitHub, which has to run as root to write to the workspace");
+        return refuse(
+            "H040",
+            "it is an action of GitHub, which has to run as root to write to the workspace",
+        );
     }
     if !subject.model.children(stage.index).is_empty() {
         return refuse("H155", "another stage is built on this one");
@@ -124,14 +127,20 @@ fn mounted(survey: &Survey<'_>, services: &compose::Services, needs: &mut Needs)
             ));
         }
     }
-    if let Some(path) = services.host_paths.iter().find(|path| survey.app_dirs.iter().any(|app| paths::is_in(path, app) || paths::is_in(app, path))) {
+    if let Some(path) = services
+        .host_paths
+        .iter()
+        .find(|path| survey.app_dirs.iter().any(|app| paths::is_in(path, app) || paths::is_in(app, path)))
+    {
         needs.remarks.push(format!(
             "A Compose file mounts a folder of the host at {path}: what the program writes there needs the permission of its \
              owner (H026)."
         ));
     }
     if services.sets_user {
-        needs.remarks.push("A Compose file names a user of its own, which wins over this one (H041).".to_owned());
+        needs
+            .remarks
+            .push("A Compose file names a user of its own, which wins over this one (H041).".to_owned());
     }
 }
 
@@ -143,7 +152,10 @@ impl<'a> Survey<'a> {
         let workdirs = stage.steps.iter().filter_map(|step| step.state.workdir.value().cloned());
         for directory in workdirs.chain(ends) {
             let directory = directory.trim_end_matches('/').to_owned();
-            if paths::is_givable(&directory) && !paths::is_installed(&directory) && !app_dirs.contains(&directory) {
+            if paths::is_givable(&directory)
+                && !paths::is_installed(&directory)
+                && !app_dirs.contains(&directory)
+            {
                 app_dirs.push(directory);
             }
         }
@@ -163,7 +175,8 @@ impl<'a> Survey<'a> {
 
     /// Whether the directory that a container starts in can be given to its user.
     pub(crate) fn owns_workdir(&self) -> bool {
-        self.workdir().is_some_and(|directory| self.app_dirs.iter().any(|app| app == directory.trim_end_matches('/')))
+        self.workdir()
+            .is_some_and(|directory| self.app_dirs.iter().any(|app| app == directory.trim_end_matches('/')))
     }
 
     /// Whether a RUN can be added at the end.
@@ -198,9 +211,11 @@ impl<'a> Survey<'a> {
         let copies = self.lineage.iter().rev().filter(|(copy, instruction)| {
             *copy < index && matches!(instruction.keyword, Keyword::Copy | Keyword::Add)
         });
-        copies.into_iter().find(|(copy, instruction)| brings(*copy, instruction)).map(|(copy, _)| *copy).filter(|copy| {
-            self.can_give(*copy)
-        })
+        copies
+            .into_iter()
+            .find(|(copy, instruction)| brings(*copy, instruction))
+            .map(|(copy, _)| *copy)
+            .filter(|copy| self.can_give(*copy))
     }
 
     /// Whether one of the programs, separated by `|`, is among the words that a container is started with, or in the
@@ -217,11 +232,17 @@ impl<'a> Survey<'a> {
     /// Whether the context has files that come to stand in a directory.
     pub(crate) fn has_files_below(&self, directory: &str) -> bool {
         let start = format!("{directory}/");
-        self.files().targets.range(start.clone()..).next().is_some_and(|(target, _)| target.starts_with(&start))
+        self.files()
+            .targets
+            .range(start.clone()..)
+            .next()
+            .is_some_and(|(target, _)| target.starts_with(&start))
     }
 
     fn runs_contain(&self, part: &str) -> bool {
-        self.lineage.iter().any(|(_, step)| step.keyword == Keyword::Run && step.arguments_text().contains(part))
+        self.lineage
+            .iter()
+            .any(|(_, step)| step.keyword == Keyword::Run && step.arguments_text().contains(part))
     }
 
     /// Whether the application may keep a database in a file: not when its context is known and no source speaks of it.
@@ -239,15 +260,20 @@ pub(crate) fn place_of_copy(survey: &Survey<'_>, index: usize) -> Option<String>
 /// Whether a RUN behind a COPY asks git about the files: it does not answer where they belong to another than who asks
 /// ("dubious ownership", since 2.35.2).
 pub(crate) fn minds_git(survey: &Survey<'_>, copy: usize) -> bool {
-    let runs = || survey.stage.steps.iter().map(|step| step.instruction).filter(|index| {
-        let is_run = survey.subject.model.instruction(*index).is_some_and(|step| step.keyword == Keyword::Run);
-        *index > copy && is_run
-    });
+    let runs = || {
+        survey.stage.steps.iter().map(|step| step.instruction).filter(|index| {
+            let is_run =
+                survey.subject.model.instruction(*index).is_some_and(|step| step.keyword == Keyword::Run);
+            *index > copy && is_run
+        })
+    };
     if runs().next().is_none() {
         return false;
     }
     let sent = survey.subject.context.sent();
-    if sent.is_some_and(|sent| !sent.iter().any(|found| found.path == ".git" || found.path.ends_with("/.git"))) {
+    if sent
+        .is_some_and(|sent| !sent.iter().any(|found| found.path == ".git" || found.path.ends_with("/.git")))
+    {
         return false;
     }
     let asks = |index: usize| {
@@ -259,7 +285,15 @@ pub(crate) fn minds_git(survey: &Survey<'_>, copy: usize) -> bool {
             })
         })
     };
-    let tools = ["setuptools_scm", "setuptools-scm", "versioneer", "hatch-vcs", "dynamic-versioning", "rev-parse", "git describe"];
+    let tools = [
+        "setuptools_scm",
+        "setuptools-scm",
+        "versioneer",
+        "hatch-vcs",
+        "dynamic-versioning",
+        "rev-parse",
+        "git describe",
+    ];
     runs().any(asks) || (sent.is_some() && sources::mention(survey, &tools))
 }
 

@@ -207,9 +207,8 @@ impl Place {
             )
         };
         let behind = steps.iter().rposition(|(_, step)| needs_root(step.keyword)).map_or(0, |at| at + 1);
-        let starts = |(_, step): &&(usize, &Instruction)| {
-            matches!(step.keyword, Keyword::Cmd | Keyword::Entrypoint)
-        };
+        let starts =
+            |(_, step): &&(usize, &Instruction)| matches!(step.keyword, Keyword::Cmd | Keyword::Entrypoint);
         let above = steps.get(behind..).unwrap_or_default().iter().find(starts).map(|(index, _)| *index);
         let behind = match above {
             Some(above) => above.saturating_sub(1),

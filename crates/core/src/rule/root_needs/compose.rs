@@ -70,7 +70,9 @@ fn lines(text: &str) -> Vec<Line<'_>> {
 
 fn read(text: &str, directory: &str, dockerfile: &str, found: &mut Services) {
     let lines = lines(text);
-    let Some(start) = lines.iter().position(|line| line.indent == 0 && line.text == "services:") else { return };
+    let Some(start) = lines.iter().position(|line| line.indent == 0 && line.text == "services:") else {
+        return;
+    };
     let body: Vec<&Line<'_>> = lines.iter().skip(start + 1).take_while(|line| line.indent > 0).collect();
     let Some(indent) = body.first().map(|line| line.indent) else { return };
     for service in body.split_inclusive_at(|line| line.indent == indent) {
@@ -87,7 +89,8 @@ trait SplitInclusiveAt<T> {
 
 impl<T> SplitInclusiveAt<T> for Vec<T> {
     fn split_inclusive_at(&self, begins: impl Fn(&T) -> bool) -> Vec<&[T]> {
-        let mut starts: Vec<usize> = (0..self.len()).filter(|at| self.get(*at).is_some_and(&begins)).collect();
+        let mut starts: Vec<usize> =
+            (0..self.len()).filter(|at| self.get(*at).is_some_and(&begins)).collect();
         starts.push(self.len());
         starts.windows(2).filter_map(|pair| self.get(*pair.first()?..*pair.get(1)?)).collect()
     }
@@ -126,7 +129,9 @@ fn take(service: &[&Line<'_>], found: &mut Services) {
             section = line.text.split(':').next().unwrap_or_default();
         }
         match section {
-            "privileged" if line.text.ends_with("true") => found.needs_root = Some("is privileged".to_owned()),
+            "privileged" if line.text.ends_with("true") => {
+                found.needs_root = Some("is privileged".to_owned())
+            }
             "cap_add" => found.needs_root = Some("is given capabilities".to_owned()),
             "devices" => found.needs_root = Some("is given devices".to_owned()),
             "user" => found.sets_user = true,

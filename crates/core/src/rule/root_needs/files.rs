@@ -46,7 +46,9 @@ impl ImageFiles {
             }
             if instruction.flag("from").is_some() {
                 match model.copy_source(index) {
-                    Some(Source::Stage(from)) if depth < DEPTH => self.add_from(subject, view, index, from, depth),
+                    Some(Source::Stage(from)) if depth < DEPTH => {
+                        self.add_from(subject, view, index, from, depth)
+                    }
                     Some(Source::Image(_)) => {}
                     _ => self.has_gaps = true,
                 }
@@ -92,7 +94,11 @@ impl ImageFiles {
                 continue;
             };
             let moved = |path: &String| {
-                let rest = if is_in(path, &source) { path.get(source.trim_end_matches('/').len()..)? } else { return None };
+                let rest = if is_in(path, &source) {
+                    path.get(source.trim_end_matches('/').len()..)?
+                } else {
+                    return None;
+                };
                 let name = if !rest.is_empty() {
                     rest.to_owned()
                 } else if is_directory {

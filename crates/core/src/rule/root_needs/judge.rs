@@ -18,11 +18,53 @@ const PRIVILEGED: &str = "docker kube- minikube csi cni bpf wireguard vpn nfqueu
 
 /// Programs that change the system, and so need root whenever they run.
 const SYSTEM: &[&str] = &[
-    "apt", "apt-get", "apk", "yum", "dnf", "microdnf", "zypper", "pacman", "dpkg", "useradd", "adduser", "groupadd",
-    "addgroup", "usermod", "groupmod", "deluser", "passwd", "chpasswd", "chown", "chgrp", "mount", "umount", "sysctl",
-    "iptables", "ip6tables", "ip", "ifconfig", "route", "tc", "modprobe", "ldconfig", "update-ca-certificates",
-    "update-alternatives", "setcap", "mknod", "visudo", "crontab", "a2enmod", "a2ensite", "phpenmod", "chsh",
-    "swapon", "systemd-tmpfiles", "dpkg-reconfigure", "locale-gen", "chmem", "insmod",
+    "apt",
+    "apt-get",
+    "apk",
+    "yum",
+    "dnf",
+    "microdnf",
+    "zypper",
+    "pacman",
+    "dpkg",
+    "useradd",
+    "adduser",
+    "groupadd",
+    "addgroup",
+    "usermod",
+    "groupmod",
+    "deluser",
+    "passwd",
+    "chpasswd",
+    "chown",
+    "chgrp",
+    "mount",
+    "umount",
+    "sysctl",
+    "iptables",
+    "ip6tables",
+    "ip",
+    "ifconfig",
+    "route",
+    "tc",
+    "modprobe",
+    "ldconfig",
+    "update-ca-certificates",
+    "update-alternatives",
+    "setcap",
+    "mknod",
+    "visudo",
+    "crontab",
+    "a2enmod",
+    "a2ensite",
+    "phpenmod",
+    "chsh",
+    "swapon",
+    "systemd-tmpfiles",
+    "dpkg-reconfigure",
+    "locale-gen",
+    "chmem",
+    "insmod",
 ];
 
 /// Scripts that start scripts that start scripts: no container is further from its program.
@@ -60,7 +102,15 @@ pub(super) fn name_of(program: &str) -> &str {
 impl<'s, 'a> Judge<'s, 'a> {
     pub(super) fn new(survey: &'s Survey<'a>, needs: &'s mut Needs) -> Self {
         let directory = survey.workdir().map(str::to_owned);
-        Self { survey, needs, directory, variables: BTreeMap::new(), arguments: Vec::new(), depth: 0, in_package: false }
+        Self {
+            survey,
+            needs,
+            directory,
+            variables: BTreeMap::new(),
+            arguments: Vec::new(),
+            depth: 0,
+            in_package: false,
+        }
     }
 
     pub(super) fn subject(&self) -> &'a Subject<'a> {
@@ -77,24 +127,35 @@ impl<'s, 'a> Judge<'s, 'a> {
         if facts.and_then(|facts| facts.drops_privileges) != Some(true) || self.runs_unprivileged() {
             return Ok(());
         }
-        let is_nginx = facts.and_then(|facts| facts.cmd.as_deref()).is_some_and(|words| words.first().is_some_and(|word| word == "nginx"));
-        let hint = if is_nginx { ": nginxinc/nginx-unprivileged is the same server for a user, on port 8080" } else { "" };
-        refuse("H037", format!("what the base image starts begins as root and changes the user by itself{hint}"))
+        let is_nginx = facts
+            .and_then(|facts| facts.cmd.as_deref())
+            .is_some_and(|words| words.first().is_some_and(|word| word == "nginx"));
+        let hint = if is_nginx {
+            ": nginxinc/nginx-unprivileged is the same server for a user, on port 8080"
+        } else {
+            ""
+        };
+        refuse(
+            "H037",
+            format!("what the base image starts begins as root and changes the user by itself{hint}"),
+        )
     }
 
     /// Whether the stage starts the service of its base image, which is known to start as its user too.
     fn runs_unprivileged(&self) -> bool {
         let Some(facts) = self.survey.stage.facts.as_deref() else { return false };
-        let is_user = facts.ready_user.as_ref().is_some_and(|user| {
-            user.uid.is_some_and(|uid| self.survey.run_as.is_called(&uid.to_string()))
-        });
+        let is_user = facts
+            .ready_user
+            .as_ref()
+            .is_some_and(|user| user.uid.is_some_and(|uid| self.survey.run_as.is_called(&uid.to_string())));
         facts.unprivileged == Some(true) && is_user
     }
 
     /// Programs that expect to be started as root, among the first words.
     pub(super) fn role_of(&self, words: &[String]) -> Result<(), Refusal> {
         for word in words.iter().take(3) {
-            let Some(role) = self.subject().knowledge.program_role(word).filter(|role| role.expects_root()) else {
+            let Some(role) = self.subject().knowledge.program_role(word).filter(|role| role.expects_root())
+            else {
                 continue;
             };
             if self.is_own_service(word) {
@@ -102,7 +163,10 @@ impl<'s, 'a> Judge<'s, 'a> {
             }
             let hazard = if role == ProgramRole::Switcher { "H025" } else { "H037" };
             // An argument may have the name of a program by chance, but that is no plain case either.
-            return refuse(hazard, format!("`{}` starts as root and changes the user by itself", name_of(word)));
+            return refuse(
+                hazard,
+                format!("`{}` starts as root and changes the user by itself", name_of(word)),
+            );
         }
         Ok(())
     }
@@ -135,7 +199,9 @@ impl<'s, 'a> Judge<'s, 'a> {
     }
 
     fn shell(&mut self, words: &[String]) -> Result<(), Refusal> {
-        let text = words.iter().position(|word| word.starts_with('-') && !word.starts_with("--") && word.ends_with('c'));
+        let text = words
+            .iter()
+            .position(|word| word.starts_with('-') && !word.starts_with("--") && word.ends_with('c'));
         if let Some(text) = text.and_then(|flag| words.get(flag + 1)) {
             return self.text(&Script::parse(text));
         }
@@ -163,7 +229,9 @@ impl<'s, 'a> Judge<'s, 'a> {
         let text = self.script_text(program);
         text.is_some_and(|text| {
             let first = text.lines().next().unwrap_or_default();
-            let shell = first.strip_prefix("#!").map(|line| line.trim().rsplit(['/', ' ']).next().unwrap_or_default());
+            let shell = first
+                .strip_prefix("#!")
+                .map(|line| line.trim().rsplit(['/', ' ']).next().unwrap_or_default());
             shell.is_some_and(|shell| self.subject().knowledge.is_shell(shell))
         })
     }
@@ -173,7 +241,9 @@ impl<'s, 'a> Judge<'s, 'a> {
             return self.file(program);
         }
         let folders = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"];
-        folders.iter().find_map(|folder| self.survey.files().text(self.subject(), &format!("{folder}/{program}")))
+        folders
+            .iter()
+            .find_map(|folder| self.survey.files().text(self.subject(), &format!("{folder}/{program}")))
             .or_else(|| self.file(program))
     }
 
@@ -190,7 +260,8 @@ impl<'s, 'a> Judge<'s, 'a> {
         if SYSTEM.contains(&name) {
             return refuse("H025", format!("`{name}` changes the system when the container starts"));
         }
-        if matches!(name, "npm" | "yarn" | "pnpm" | "npx" | "bun" | "bunx" | "yarnpkg" | "pnpx" | "corepack") {
+        if matches!(name, "npm" | "yarn" | "pnpm" | "npx" | "bun" | "bunx" | "yarnpkg" | "pnpx" | "corepack")
+        {
             return self.package_manager(name, others);
         }
         if name == "bundle" && others.first().is_some_and(|word| word == "exec") {
@@ -200,7 +271,10 @@ impl<'s, 'a> Judge<'s, 'a> {
             return self.environment(name, others);
         }
         if matches!(name, "pip" | "pip3" | "gem" | "composer" | "bundle") {
-            return refuse("H075", format!("`{name}` installs packages when the container starts, into folders of root's"));
+            return refuse(
+                "H075",
+                format!("`{name}` installs packages when the container starts, into folders of root's"),
+            );
         }
         if let Some(result) = self.package_wrapper(name, others) {
             return result;
@@ -226,18 +300,29 @@ impl<'s, 'a> Judge<'s, 'a> {
     /// A service that has been a user's all along may yet read keys as root before it becomes one.
     fn no_keys(&self) -> Result<(), Refusal> {
         let files = self.survey.files();
-        let is_configuration =
-            |path: &str| [".conf", ".ini", ".conf.default"].iter().any(|end| path.ends_with(end)) || path.contains("sites-");
+        let is_configuration = |path: &str| {
+            [".conf", ".ini", ".conf.default"].iter().any(|end| path.ends_with(end))
+                || path.contains("sites-")
+        };
         for (target, path) in files.targets.iter().filter(|(target, _)| is_configuration(target)) {
             let Some(text) = super::files::read(self.subject(), path) else { continue };
-            let signs = ["SSLCertificateKeyFile", "ssl_certificate_key", "listen = /", "listen=/", "user = root", "pid = /"];
+            let signs = [
+                "SSLCertificateKeyFile",
+                "ssl_certificate_key",
+                "listen = /",
+                "listen=/",
+                "user = root",
+                "pid = /",
+            ];
             if let Some(sign) = signs.iter().find(|sign| text.contains(*sign)) {
                 return refuse("H037", format!("{target} has `{sign}`, which wants root to begin with"));
             }
         }
         let is_keyed = ["a2enmod ssl", "letsencrypt", "/etc/ssl/private"];
         match is_keyed.iter().find(|sign| self.survey.runs_contain(sign)) {
-            Some(sign) => refuse("H037", format!("`{sign}`: the service reads keys as root before it changes the user")),
+            Some(sign) => {
+                refuse("H037", format!("`{sign}`: the service reads keys as root before it changes the user"))
+            }
             None => Ok(()),
         }
     }
@@ -263,25 +348,59 @@ impl<'s, 'a> Judge<'s, 'a> {
     fn environment(&mut self, name: &str, others: &[String]) -> Result<(), Refusal> {
         let run = others.iter().position(|word| word == "run");
         let Some(run) = run else {
-            return refuse("H075", format!("`{name}` installs packages when the container starts, into folders of root's"));
+            return refuse(
+                "H075",
+                format!("`{name}` installs packages when the container starts, into folders of root's"),
+            );
         };
-        if matches!(name, "uv" | "pdm" | "hatch") && !others.iter().any(|word| matches!(word.as_str(), "--no-sync" | "--frozen"))
-            && !self.survey.stage.config.env.contains_key("UV_NO_SYNC")
-        {
-            return refuse("H075", format!("`{name} run` brings the environment up to date first, and that belongs to root"));
+        let is_told = others.iter().any(|word| word == "--no-sync")
+            || self.survey.stage.config.env.contains_key("UV_NO_SYNC");
+        if matches!(name, "uv" | "pdm" | "hatch") && !is_told && !(name == "uv" && self.is_synced(others)) {
+            return refuse(
+                "H075",
+                format!("`{name} run` brings the environment up to date first, and that belongs to root"),
+            );
         }
         let rest = others.get(run + 1..).unwrap_or_default();
         let rest: Vec<String> = rest.iter().skip_while(|word| word.starts_with('-')).cloned().collect();
         self.words(rest)
     }
 
+    /// Whether the last `uv sync` of the file leaves nothing to do for `uv run`: it installed the project too, and the same
+    /// groups. Then nothing is written to the environment (tried with uv 0.13).
+    fn is_synced(&self, others: &[String]) -> bool {
+        let mut runs = self.survey.lineage.iter().rev();
+        let sync =
+            runs.find(|(_, step)| step.keyword == Keyword::Run && step.arguments_text().contains("uv sync"));
+        let Some((_, sync)) = sync else { return false };
+        let text = sync.arguments_text();
+        let has_no_dev = |text: &str| text.contains("--no-dev") || text.contains("--no-default-groups");
+        let is_whole = !text.contains("--no-install")
+            && !text.contains("--only")
+            && !text.contains("--extra")
+            && !text.contains("--group");
+        is_whole
+            && (!has_no_dev(text)
+                || others.iter().any(|word| has_no_dev(word))
+                || self.survey.stage.config.env.contains_key("UV_NO_DEV"))
+    }
+
     /// Arguments that say that the program writes somewhere.
     pub(super) fn arguments(&mut self, words: &[String]) -> Result<(), Refusal> {
-        if words.len() == 2 && words.iter().any(|word| matches!(word.as_str(), "-h" | "--help" | "help" | "--version")) {
-            return refuse("H026", "a tool for the command line works on files that are mounted, and those keep their owner");
+        if words.len() == 2
+            && words.iter().any(|word| matches!(word.as_str(), "-h" | "--help" | "help" | "--version"))
+        {
+            return refuse(
+                "H026",
+                "a tool for the command line works on files that are mounted, and those keep their owner",
+            );
         }
         for word in words {
-            if word.contains("allow-root") || word.contains("allow_root") || is_in_root_home(word) || word.contains("/root/") {
+            if word.contains("allow-root")
+                || word.contains("allow_root")
+                || is_in_root_home(word)
+                || word.contains("/root/")
+            {
                 return refuse("H028", "the command names root, or root's home");
             }
         }
@@ -295,8 +414,9 @@ impl<'s, 'a> Judge<'s, 'a> {
                 continue;
             }
             let Some(path) = paths::absolute("", path) else { continue };
-            let is_written = [".pid", ".sock", ".log", ".db", ".sqlite", ".sqlite3"].iter().any(|end| path.ends_with(end))
-                || path.split('/').any(|part| WRITTEN.contains(&part));
+            let is_written =
+                [".pid", ".sock", ".log", ".db", ".sqlite", ".sqlite3"].iter().any(|end| path.ends_with(end))
+                    || path.split('/').any(|part| WRITTEN.contains(&part));
             if is_written {
                 self.writes_to(&path, word)?;
             }
@@ -314,7 +434,10 @@ impl<'s, 'a> Judge<'s, 'a> {
             self.needs.dirs.insert(directory.to_owned());
             return Ok(());
         }
-        refuse("H021", format!("`{word}` seems to be a path that the program writes to, and it belongs to the system"))
+        refuse(
+            "H021",
+            format!("`{word}` seems to be a path that the program writes to, and it belongs to the system"),
+        )
     }
 
     /// An interpreter with a program that is given to it, or such a program itself.
@@ -324,7 +447,9 @@ impl<'s, 'a> Judge<'s, 'a> {
         let extension = name.rsplit_once('.').map(|(_, extension)| extension).unwrap_or_default();
         let own = matches!(extension, "py" | "js" | "mjs" | "cjs" | "rb" | "pl");
         let rest = words.get(usize::from(!own)..).unwrap_or_default();
-        if !self.seen() && rest.iter().find(|word| !word.starts_with('-')).is_some_and(|script| prepares(name_of(script))) {
+        if !self.seen()
+            && rest.iter().find(|word| !word.starts_with('-')).is_some_and(|script| prepares(name_of(script)))
+        {
             return Ok(false);
         }
         if own {
@@ -350,19 +475,32 @@ impl<'s, 'a> Judge<'s, 'a> {
             self.known(start)?;
         }
         // Without a program it waits for what somebody types.
-        Ok(words.iter().skip(1).any(|word| !word.starts_with('-')) || (name.starts_with("php") && rest.iter().any(|word| word == "-S")))
+        Ok(words.iter().skip(1).any(|word| !word.starts_with('-'))
+            || (name.starts_with("php") && rest.iter().any(|word| word == "-S")))
     }
 
     /// A program of a package of that name: a server, where the image has a port or the context is known.
     fn is_installed(&self, name: &str) -> bool {
         let is_service = !self.survey.stage.config.exposed.is_empty() || self.seen();
-        let is_named = |text: &str| text.split_whitespace().any(|word| word.split(['=', '<', '>', '[', '~', '@']).next() == Some(name));
+        let is_named = |text: &str| {
+            text.split_whitespace()
+                .any(|word| word.split(['=', '<', '>', '[', '~', '@']).next() == Some(name))
+        };
         is_service
             && !self.subject().knowledge.is_interpreter(name)
             && self.survey.lineage.iter().any(|(_, instruction)| {
                 let text = instruction.arguments_text();
-                let installs = ["pip install", "pip3 install", "npm install -g", "npm i -g", "npm install --global", "yarn global add"];
-                instruction.keyword == Keyword::Run && installs.iter().any(|install| text.contains(install)) && is_named(text)
+                let installs = [
+                    "pip install",
+                    "pip3 install",
+                    "npm install -g",
+                    "npm i -g",
+                    "npm install --global",
+                    "yarn global add",
+                ];
+                instruction.keyword == Keyword::Run
+                    && installs.iter().any(|install| text.contains(install))
+                    && is_named(text)
             })
     }
 
@@ -378,12 +516,16 @@ impl<'s, 'a> Judge<'s, 'a> {
         }
         let subject = self.subject();
         let lineage_here = &self.survey.lineage;
-        if program.starts_with("/go/bin/") || lineage_here.iter().any(|(index, step)| compiles(subject, *index, step)) {
+        if program.starts_with("/go/bin/")
+            || lineage_here.iter().any(|(index, step)| compiles(subject, *index, step))
+        {
             let installs = || lineage_here.iter().any(|(_, step)| installs_what_it_compiles(step));
             return program.contains('/') || installs();
         }
         let Some((index, _)) = lineage_here.iter().rev().find(|(index, step)| {
-            step.keyword == Keyword::Copy && subject.model.copy_source(*index).is_some() && self.may_bring(step, program)
+            step.keyword == Keyword::Copy
+                && subject.model.copy_source(*index).is_some()
+                && self.may_bring(step, program)
         }) else {
             return false;
         };
@@ -421,17 +563,46 @@ impl<'s, 'a> Judge<'s, 'a> {
 /// Words of a command that may be plain, but not where nobody has seen what they are about.
 fn unseen_words(words: &[String]) -> Result<(), Refusal> {
     const WORKS: &[&str] = &[
-        "rails", "rake", "make", "migrate", "install", "build", "watch", "webpack", "nodemon", "gulp", "grunt",
-        "artisan", "collectstatic", "test", "pytest", "pip", "venv", "dev", "develop", "beat", "setup", "download",
-        "init", "makemigrations", "syncdb", "compile", "update",
+        "rails",
+        "rake",
+        "make",
+        "migrate",
+        "install",
+        "build",
+        "watch",
+        "webpack",
+        "nodemon",
+        "gulp",
+        "grunt",
+        "artisan",
+        "collectstatic",
+        "test",
+        "pytest",
+        "pip",
+        "venv",
+        "dev",
+        "develop",
+        "beat",
+        "setup",
+        "download",
+        "init",
+        "makemigrations",
+        "syncdb",
+        "compile",
+        "update",
     ];
     if words.iter().any(|word| matches!(word.as_str(), "-h" | "--help" | "help" | "--version")) {
-        return refuse("H026", "a tool for the command line works on files that are mounted, and those keep their owner");
+        return refuse(
+            "H026",
+            "a tool for the command line works on files that are mounted, and those keep their owner",
+        );
     }
     for word in words {
         let stem = name_of(word).split(['.', ':']).next().unwrap_or_default().trim_start_matches('-');
         if WORKS.contains(&stem) {
-            let why = format!("`{stem}` works on files of the image when the container starts, and they belong to root");
+            let why = format!(
+                "`{stem}` works on files of the image when the container starts, and they belong to root"
+            );
             return refuse("H075", why);
         }
         if word.contains("/dev/") && !is_free(word) {

@@ -43,12 +43,21 @@ impl Judge<'_, '_> {
             return self.package_program(words);
         }
         match (name, verb) {
-            (_, "ci" | "install" | "i" | "add" | "update" | "upgrade" | "rebuild" | "link" | "dedupe" | "prune")
-            | ("yarn" | "corepack", "") => {
-                refuse("H075", format!("`{name} {verb}` installs packages when the container starts, into folders of root's"))
-            }
+            (
+                _,
+                "ci" | "install" | "i" | "add" | "update" | "upgrade" | "rebuild" | "link" | "dedupe"
+                | "prune",
+            )
+            | ("yarn" | "corepack", "") => refuse(
+                "H075",
+                format!(
+                    "`{name} {verb}` installs packages when the container starts, into folders of root's"
+                ),
+            ),
             (_, "exec" | "x" | "dlx") => self.package_program(behind),
-            (_, "run" | "run-script" | "rum" | "urn") => self.package_text(name, behind.first().map_or("", String::as_str), behind),
+            (_, "run" | "run-script" | "rum" | "urn") => {
+                self.package_text(name, behind.first().map_or("", String::as_str), behind)
+            }
             ("npm", "start" | "test" | "stop" | "restart") => self.package_text(name, verb, words),
             ("npm", _) => refuse("H075", format!("what `npm {verb}` does cannot be seen")),
             _ => self.package_text(name, verb, words),
@@ -65,10 +74,14 @@ impl Judge<'_, '_> {
             return refuse("H028", format!("Corepack keeps {name} in root's home"));
         }
         let manifest = self.manifest();
-        let wanted = manifest.as_ref().and_then(|manifest| manifest.get("packageManager")).and_then(Value::as_str);
+        let wanted =
+            manifest.as_ref().and_then(|manifest| manifest.get("packageManager")).and_then(Value::as_str);
         let wanted = wanted.and_then(|wanted| wanted.split('+').next());
         if name == "pnpm" && wanted.is_some_and(|wanted| !self.survey.runs_contain(wanted)) {
-            return refuse("H028", "pnpm keeps the version of itself that the project asks for in root's home");
+            return refuse(
+                "H028",
+                "pnpm keeps the version of itself that the project asks for in root's home",
+            );
         }
         Ok(())
     }
@@ -86,7 +99,9 @@ impl Judge<'_, '_> {
             }
             return refuse("H075", "what the package's script does cannot be seen");
         };
-        let text_of = |name: &str| manifest.get("scripts").and_then(|scripts| scripts.get(name)).and_then(Value::as_str);
+        let text_of = |name: &str| {
+            manifest.get("scripts").and_then(|scripts| scripts.get(name)).and_then(Value::as_str)
+        };
         let Some(text) = text_of(script) else {
             return match (manager, script) {
                 ("npm", "start") => self.words(vec!["node".to_owned(), "server.js".to_owned()]),
@@ -145,14 +160,19 @@ impl Judge<'_, '_> {
                 Some(self.words(words))
             }
             "concurrently" => {
-                let texts: Vec<String> = others.iter().filter(|word| word.contains([' ', ':']) && !word.starts_with('-')).cloned().collect();
+                let texts: Vec<String> = others
+                    .iter()
+                    .filter(|word| word.contains([' ', ':']) && !word.starts_with('-'))
+                    .cloned()
+                    .collect();
                 Some(texts.iter().try_for_each(|text| match text.strip_prefix("npm:") {
                     Some(script) => self.package_text("npm", script, &[]),
                     None => self.package_shell(text),
                 }))
             }
             "run-s" | "run-p" | "npm-run-all" => {
-                let scripts: Vec<String> = others.iter().filter(|word| !word.starts_with('-')).cloned().collect();
+                let scripts: Vec<String> =
+                    others.iter().filter(|word| !word.starts_with('-')).cloned().collect();
                 Some(scripts.iter().try_for_each(|script| self.package_text("npm", script, &[])))
             }
             _ => None,
@@ -179,6 +199,9 @@ impl Judge<'_, '_> {
         if starts && in_production {
             return Ok(());
         }
-        refuse("H075", "what the package's script does cannot be seen, and a server for developing writes beside the source")
+        refuse(
+            "H075",
+            "what the package's script does cannot be seen, and a server for developing writes beside the source",
+        )
     }
 }

@@ -7,13 +7,97 @@ use crate::shell::{RedirectOp, Script, Simple, Word};
 
 /// Programs that look, wait or print, and change nothing but what they are told to write to.
 const HARMLESS: &[&str] = &[
-    "cat", "grep", "egrep", "sleep", "date", "awk", "gawk", "cut", "head", "tail", "tr", "sort", "uniq", "wc", "find", "ls",
-    "ps", "printenv", "nc", "ncat", "netcat", "curl", "wget", "pg_isready", "psql", "mysql", "mysqladmin", "mariadb",
-    "redis-cli", "mongosh", "mongo", "id", "whoami", "hostname", "uname", "dirname", "basename", "realpath", "readlink",
-    "seq", "wait-for-it", "wait-for", "wait", "wait4x", "wtfc", "openssl", "jq", "yq", "envsubst", "pkill", "pgrep", "tput",
-    "nproc", "free", "df", "du", "mktemp", "expr", "bc", "base64", "md5sum", "sha256sum", "getent", "nslookup", "dig",
-    "clear", "xargs", "which", "file", "stat", "tee", "ping", "banner", "figlet", "rev", "paste", "column", "dockerize",
-    "timeout", "time", "strings", "less", "more", "diff", "cmp", "sync", "stty", "ionice", "chronic", "logger", "alembic",
+    "cat",
+    "grep",
+    "egrep",
+    "sleep",
+    "date",
+    "awk",
+    "gawk",
+    "cut",
+    "head",
+    "tail",
+    "tr",
+    "sort",
+    "uniq",
+    "wc",
+    "find",
+    "ls",
+    "ps",
+    "printenv",
+    "nc",
+    "ncat",
+    "netcat",
+    "curl",
+    "wget",
+    "pg_isready",
+    "psql",
+    "mysql",
+    "mysqladmin",
+    "mariadb",
+    "redis-cli",
+    "mongosh",
+    "mongo",
+    "id",
+    "whoami",
+    "hostname",
+    "uname",
+    "dirname",
+    "basename",
+    "realpath",
+    "readlink",
+    "seq",
+    "wait-for-it",
+    "wait-for",
+    "wait",
+    "wait4x",
+    "wtfc",
+    "openssl",
+    "jq",
+    "yq",
+    "envsubst",
+    "pkill",
+    "pgrep",
+    "tput",
+    "nproc",
+    "free",
+    "df",
+    "du",
+    "mktemp",
+    "expr",
+    "bc",
+    "base64",
+    "md5sum",
+    "sha256sum",
+    "getent",
+    "nslookup",
+    "dig",
+    "clear",
+    "xargs",
+    "which",
+    "file",
+    "stat",
+    "tee",
+    "ping",
+    "banner",
+    "figlet",
+    "rev",
+    "paste",
+    "column",
+    "dockerize",
+    "timeout",
+    "time",
+    "strings",
+    "less",
+    "more",
+    "diff",
+    "cmp",
+    "sync",
+    "stty",
+    "ionice",
+    "chronic",
+    "logger",
+    "alembic",
 ];
 
 /// Scripts that wait for a port and then start what stands behind `--`.
@@ -23,7 +107,8 @@ impl Judge<'_, '_> {
     /// A script of a shell: its text has to be in the context.
     pub(super) fn script(&mut self, path: &str, arguments: &[String]) -> Result<(), Refusal> {
         if WAITING.contains(&name_of(path)) {
-            let program = arguments.iter().position(|word| word == "--").and_then(|at| arguments.get(at + 1..));
+            let program =
+                arguments.iter().position(|word| word == "--").and_then(|at| arguments.get(at + 1..));
             return program.map_or(Ok(()), |program| self.words(program.to_vec()));
         }
         let Some(text) = self.script_text(path) else {
@@ -44,7 +129,8 @@ impl Judge<'_, '_> {
         if !script.is_readable() {
             return refuse("H025", "the shell text of the command cannot be read");
         }
-        let functions: Vec<&str> = script.list().iter().filter_map(|item| function_name(&item.node)).collect();
+        let functions: Vec<&str> =
+            script.list().iter().filter_map(|item| function_name(&item.node)).collect();
         for simple in script.all_commands() {
             if simple.name().is_some_and(|name| functions.contains(&name)) {
                 continue;
@@ -61,7 +147,13 @@ impl Judge<'_, '_> {
             }
         }
         for redirect in &simple.redirects {
-            let writes = [RedirectOp::Write, RedirectOp::Append, RedirectOp::Clobber, RedirectOp::Both, RedirectOp::BothAppend];
+            let writes = [
+                RedirectOp::Write,
+                RedirectOp::Append,
+                RedirectOp::Clobber,
+                RedirectOp::Both,
+                RedirectOp::BothAppend,
+            ];
             if writes.contains(&redirect.operator) {
                 self.file_is_written(&redirect.target)?;
             }
@@ -69,18 +161,24 @@ impl Judge<'_, '_> {
         let mut words: Vec<(String, Option<String>)> = Vec::new();
         for word in &simple.words {
             if matches!(word.raw(), "\"$@\"" | "$@" | "$*" | "\"$*\"" | "\"${@}\"" | "${@}") {
-                words.extend(self.arguments.iter().map(|argument| (argument.clone(), Some(argument.clone()))));
+                words
+                    .extend(self.arguments.iter().map(|argument| (argument.clone(), Some(argument.clone()))));
             } else {
                 words.push((word.raw().to_owned(), self.value(word)));
             }
         }
         // `exec` and its like have no say; with nothing behind it, it only redirects.
-        while words.len() > 1 && matches!(words.first().map(|(raw, _)| raw.as_str()), Some("exec" | "command" | "nohup" | "!")) {
+        while words.len() > 1
+            && matches!(words.first().map(|(raw, _)| raw.as_str()), Some("exec" | "command" | "nohup" | "!"))
+        {
             words.remove(0);
         }
         let Some((raw, name)) = words.first().cloned() else { return Ok(()) };
         let Some(name) = name else {
-            return refuse("H025", format!("`{raw}` names what the script starts, and its value is not known"));
+            return refuse(
+                "H025",
+                format!("`{raw}` names what the script starts, and its value is not known"),
+            );
         };
         let others = words.get(1..).unwrap_or_default();
         self.command(&name, others)
@@ -103,13 +201,16 @@ impl Judge<'_, '_> {
             }
             "set" if others.first().is_some_and(|(raw, _)| raw == "--") => {
                 let rest = others.get(1..).unwrap_or_default();
-                self.arguments = rest.iter().map(|(raw, value)| value.clone().unwrap_or(raw.clone())).collect();
+                self.arguments =
+                    rest.iter().map(|(raw, value)| value.clone().unwrap_or(raw.clone())).collect();
                 return Ok(());
             }
             "." | "source" => return self.sourced(others),
             "eval" => return refuse("H025", "the script evaluates a text that is not known"),
-            "mkdir" | "touch" | "cp" | "mv" | "rm" | "ln" | "tee" | "install" | "rsync" | "truncate" | "rmdir" | "unzip"
-            | "tar" | "sed" | "chmod" => return self.changes_files(name_of(name), others),
+            "mkdir" | "touch" | "cp" | "mv" | "rm" | "ln" | "tee" | "install" | "rsync" | "truncate"
+            | "rmdir" | "unzip" | "tar" | "sed" | "chmod" => {
+                return self.changes_files(name_of(name), others);
+            }
             _ => {}
         }
         if self.subject().knowledge.is_shell_builtin(name) || HARMLESS.contains(&name_of(name)) {
@@ -145,7 +246,9 @@ impl Judge<'_, '_> {
     fn changes_files(&mut self, name: &str, others: &[(String, Option<String>)]) -> Result<(), Refusal> {
         let is_flag = |raw: &str| raw.starts_with(['-', '+']);
         let named: Vec<&(String, Option<String>)> = others.iter().filter(|(raw, _)| !is_flag(raw)).collect();
-        if name == "sed" && !others.iter().any(|(raw, _)| raw.starts_with("-i") || raw.starts_with("--in-place")) {
+        if name == "sed"
+            && !others.iter().any(|(raw, _)| raw.starts_with("-i") || raw.starts_with("--in-place"))
+        {
             return Ok(());
         }
         let targets: Vec<&(String, Option<String>)> = match name {
@@ -159,7 +262,10 @@ impl Judge<'_, '_> {
         };
         for (raw, value) in targets {
             let Some(path) = value.as_ref().and_then(|value| self.place(value)) else {
-                return refuse("H075", format!("the script writes to {raw}, and where that is cannot be told"));
+                return refuse(
+                    "H075",
+                    format!("the script writes to {raw}, and where that is cannot be told"),
+                );
             };
             match name {
                 "mkdir" => self.writes_to(&path, raw)?,
@@ -223,14 +329,21 @@ impl Judge<'_, '_> {
             let (name, default, end) = if let Some(inner) = behind.strip_prefix('{') {
                 let end = inner.find('}')?;
                 let inside = inner.get(..end)?;
-                let (name, default) = inside.split_once(":-").or_else(|| inside.split_once('-')).map_or((inside, None), |(name, default)| (name, Some(default)));
+                let (name, default) = inside
+                    .split_once(":-")
+                    .or_else(|| inside.split_once('-'))
+                    .map_or((inside, None), |(name, default)| (name, Some(default)));
                 (name, default, end + 2)
             } else {
-                let end = behind.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(behind.len());
+                let end =
+                    behind.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(behind.len());
                 (behind.get(..end)?, None, end)
             };
             let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-            let known = self.variable(name).filter(|_| is_name).or_else(|| default.filter(|default| !default.contains('$')).map(str::to_owned));
+            let known = self
+                .variable(name)
+                .filter(|_| is_name)
+                .or_else(|| default.filter(|default| !default.contains('$')).map(str::to_owned));
             value.push_str(&known?);
             rest = behind.get(end..)?;
         }

@@ -11,8 +11,30 @@ use crate::rule::Refusal;
 
 /// Files that are looked at, the endings of their names.
 const CODE: &[&str] = &[
-    "py", "js", "mjs", "cjs", "ts", "tsx", "jsx", "go", "rb", "php", "rs", "java", "kt", "cs", "yml", "yaml", "toml", "ini",
-    "conf", "cfg", "json", "properties", "env", "prisma",
+    "py",
+    "js",
+    "mjs",
+    "cjs",
+    "ts",
+    "tsx",
+    "jsx",
+    "go",
+    "rb",
+    "php",
+    "rs",
+    "java",
+    "kt",
+    "cs",
+    "yml",
+    "yaml",
+    "toml",
+    "ini",
+    "conf",
+    "cfg",
+    "json",
+    "properties",
+    "env",
+    "prisma",
 ];
 
 /// No more files, and no larger ones: an application's own sources are smaller.
@@ -21,24 +43,102 @@ const MAX_BYTES: usize = 300_000;
 
 /// Directories whose files do not run in a container.
 const SKIPPED: &[&str] = &[
-    "node_modules", "vendor", "test", "tests", "__tests__", "spec", "docs", "doc", "examples", "example", ".github", ".git",
-    "public", "assets", "locales", "i18n", "fixtures", "venv", ".venv", "e2e", "cypress", "stories", "k8s", "helm",
-    "terraform", "charts", ".vscode", "migrations",
+    "node_modules",
+    "vendor",
+    "test",
+    "tests",
+    "__tests__",
+    "spec",
+    "docs",
+    "doc",
+    "examples",
+    "example",
+    ".github",
+    ".git",
+    "public",
+    "assets",
+    "locales",
+    "i18n",
+    "fixtures",
+    "venv",
+    ".venv",
+    "e2e",
+    "cypress",
+    "stories",
+    "k8s",
+    "helm",
+    "terraform",
+    "charts",
+    ".vscode",
+    "migrations",
 ];
 
 /// Calls that write to the path that stands beside them.
 const WRITES: &[&str] = &[
-    "mkdir", "makedirs", "MkdirAll", "create_dir", "CreateDirectory", "createDirectories", "createWriteStream", "writeFile",
-    "appendFile", "FileHandler(", "WriteFile(", "os.Create(", "os.OpenFile(", "File::create", "fs::write", "file_put_contents",
-    "FileOutputStream(", "FileWriter(", "File.WriteAll", "write_text(", "write_bytes(", "to_csv(", "mkdir_p", "new FileStream(",
-    "diskStorage", "filename:", "sqlite3.connect", "new Database(", "sqlite.Open",
+    "mkdir",
+    "makedirs",
+    "MkdirAll",
+    "create_dir",
+    "CreateDirectory",
+    "createDirectories",
+    "createWriteStream",
+    "writeFile",
+    "appendFile",
+    "FileHandler(",
+    "WriteFile(",
+    "os.Create(",
+    "os.OpenFile(",
+    "File::create",
+    "fs::write",
+    "file_put_contents",
+    "FileOutputStream(",
+    "FileWriter(",
+    "File.WriteAll",
+    "write_text(",
+    "write_bytes(",
+    "to_csv(",
+    "mkdir_p",
+    "new FileStream(",
+    "diskStorage",
+    "filename:",
+    "sqlite3.connect",
+    "new Database(",
+    "sqlite.Open",
 ];
 
 /// Names of settings that say where something is written, in capitals.
 const SETTINGS: &[&str] = &[
-    "DATA_DIR", "DATADIR", "DATA_PATH", "DATA_FOLDER", "UPLOAD", "MEDIA_ROOT", "STORAGE_PATH", "STORAGE_DIR", "LOG_DIR", "LOG_FILE", "LOG_PATH", "LOGFILE", "LOGDIR",
-    "DB_PATH", "DB_FILE", "DATABASE_PATH", "DATABASE_FILE", "DATABASE_URL", "DATABASE_URI", "SQLITE", "CACHE_DIR", "OUTPUT_DIR", "OUTPUT_PATH", "STATE_DIR",
-    "STATE_FILE", "BACKUP_DIR", "TEMP_DIR", "TMP_DIR", "SESSION_DIR", "STATE_PATH", "STORE_PATH",
+    "DATA_DIR",
+    "DATADIR",
+    "DATA_PATH",
+    "DATA_FOLDER",
+    "UPLOAD",
+    "MEDIA_ROOT",
+    "STORAGE_PATH",
+    "STORAGE_DIR",
+    "LOG_DIR",
+    "LOG_FILE",
+    "LOG_PATH",
+    "LOGFILE",
+    "LOGDIR",
+    "DB_PATH",
+    "DB_FILE",
+    "DATABASE_PATH",
+    "DATABASE_FILE",
+    "DATABASE_URL",
+    "DATABASE_URI",
+    "SQLITE",
+    "CACHE_DIR",
+    "OUTPUT_DIR",
+    "OUTPUT_PATH",
+    "STATE_DIR",
+    "STATE_FILE",
+    "BACKUP_DIR",
+    "TEMP_DIR",
+    "TMP_DIR",
+    "SESSION_DIR",
+    "STATE_PATH",
+    "STORE_PATH",
 ];
 
 /// Code that does what only root, or a member of a group of the system, may do.
@@ -80,8 +180,14 @@ fn extension(path: &str) -> &str {
 
 fn is_looked_at(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let is_code = CODE.contains(&extension(path)) && !name.contains(".min.") && !name.contains(".test.") && !name.contains(".spec.");
-    let is_lock = name.contains("lock") || name == "package.json" || name.starts_with("tsconfig") || name.contains("compose");
+    let is_code = CODE.contains(&extension(path))
+        && !name.contains(".min.")
+        && !name.contains(".test.")
+        && !name.contains(".spec.");
+    let is_lock = name.contains("lock")
+        || name == "package.json"
+        || name.starts_with("tsconfig")
+        || name.contains("compose");
     is_code && !is_lock && !name.starts_with("test_") && !path.split('/').any(|part| SKIPPED.contains(&part))
 }
 
@@ -94,7 +200,10 @@ fn texts(survey: &Survey<'_>) -> Vec<Source> {
         .filter_map(|path| {
             let text = files::read(survey.subject, path).filter(|text| text.len() <= MAX_BYTES)?;
             let directory = by_path.get(path).map(|target| paths::parent(target).to_owned());
-            let is_code = !matches!(extension(path), "yml" | "yaml" | "toml" | "ini" | "conf" | "cfg" | "json" | "properties" | "env");
+            let is_code = !matches!(
+                extension(path),
+                "yml" | "yaml" | "toml" | "ini" | "conf" | "cfg" | "json" | "properties" | "env"
+            );
             Some(Source { directory, is_code, text })
         })
         .collect()
@@ -131,10 +240,16 @@ pub(super) fn survey(survey: &Survey<'_>, needs: &mut Needs) -> Result<(), Refus
     }
     let is_tied = survey.workdir().is_none_or(|_| !survey.owns_workdir());
     if writes_here && is_tied && !needs.is_compiled {
-        return refuse("H021", "the program writes to files where it is started, and that is no folder of its own");
+        return refuse(
+            "H021",
+            "the program writes to files where it is started, and that is no folder of its own",
+        );
     }
     if writes_here && !survey.has_shell() {
-        return refuse("H021", "the program writes to files, and an image without a shell has no way to give it a folder");
+        return refuse(
+            "H021",
+            "the program writes to files, and an image without a shell has no way to give it a folder",
+        );
     }
     Ok(())
 }
@@ -162,11 +277,16 @@ fn line(survey: &Survey<'_>, source: &Source, line: &str, needs: &mut Needs) -> 
         return Ok(false);
     }
     let opens = (line.contains("open(") || line.contains("File.open") || line.contains("fopen("))
-        && ["\"w", "'w", "\"a\"", "'a'", "\"ab", "'ab", "\"x\"", "'x'", "r+"].iter().any(|mode| line.contains(mode));
+        && ["\"w", "'w", "\"a\"", "'a'", "\"ab", "'ab", "\"x\"", "'x'", "r+"]
+            .iter()
+            .any(|mode| line.contains(mode));
     let is_write = opens || (source.is_code && WRITES.iter().any(|call| line.contains(call)));
     let upper = line.to_ascii_uppercase();
     let is_setting = SETTINGS.iter().any(|name| upper.contains(name));
-    let is_sqlite = line.contains("sqlite:/") || line.contains(".sqlite") || line.contains("jdbc:h2:file") || line.contains("\"file:./");
+    let is_sqlite = line.contains("sqlite:/")
+        || line.contains(".sqlite")
+        || line.contains("jdbc:h2:file")
+        || line.contains("\"file:./");
     if !is_write && !is_setting && !is_sqlite {
         return Ok(false);
     }
@@ -175,9 +295,9 @@ fn line(survey: &Survey<'_>, source: &Source, line: &str, needs: &mut Needs) -> 
     let base = if beside { source.directory.as_deref().or(here) } else { here };
     let mut writes_here = is_sqlite;
     for literal in literals(line) {
-        let path = literal.split_once("sqlite").map_or(literal.as_str(), |(_, rest)| {
-            rest.split_once(":///").map_or(rest, |(_, path)| path)
-        });
+        let path = literal
+            .split_once("sqlite")
+            .map_or(literal.as_str(), |(_, rest)| rest.split_once(":///").map_or(rest, |(_, path)| path));
         if path.starts_with('/') {
             let Some(path) = paths::absolute("", path) else { continue };
             absolute(survey, &path, is_write, needs)?;
@@ -202,12 +322,18 @@ fn absolute(survey: &Survey<'_>, path: &str, is_write: bool, needs: &mut Needs) 
     let is_deep = path.matches('/').count() > 1;
     if is_givable(directory) {
         let is_own = survey.app_dirs.iter().any(|app| is_in(directory, app));
-        if (says_so && (is_deep || matches!(path, "/data" | "/uploads" | "/logs")) && (is_write || is_own || path.starts_with("/data") || path.starts_with("/var/"))) && !is_installed(path) {
+        if (says_so
+            && (is_deep || matches!(path, "/data" | "/uploads" | "/logs"))
+            && (is_write || is_own || path.starts_with("/data") || path.starts_with("/var/")))
+            && !is_installed(path)
+        {
             needs.dirs.insert(directory.to_owned());
         }
         return Ok(());
     }
-    let is_system = ["/etc/", "/usr/", "/root/", "/opt/", "/var/log/", "/var/run/", "/run/"].iter().any(|start| path.starts_with(start));
+    let is_system = ["/etc/", "/usr/", "/root/", "/opt/", "/var/log/", "/var/run/", "/run/"]
+        .iter()
+        .any(|start| path.starts_with(start));
     if is_write && is_system && is_deep && !path.starts_with("/usr/bin") {
         return refuse("H021", format!("the sources write to {path}, which belongs to the system"));
     }
@@ -221,7 +347,8 @@ fn relative(survey: &Survey<'_>, path: &str, is_made: bool, needs: &mut Needs) {
     let name = directory.rsplit('/').next().unwrap_or_default();
     let is_below = survey.app_dirs.iter().any(|app| is_in(directory, app) && app != directory);
     let is_there = survey.files().targets.contains_key(directory);
-    let says_so = WRITTEN.contains(&name) || (is_made && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)));
+    let says_so = WRITTEN.contains(&name)
+        || (is_made && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)));
     if is_below && !is_there && says_so && !is_installed(directory) {
         needs.dirs.insert(directory.to_owned());
     }
@@ -239,7 +366,8 @@ fn literals(line: &str) -> Vec<String> {
         let Some(end) = behind.find(quote) else { break };
         let text = behind.get(..end).unwrap_or_default();
         let between = rest.get(..at).unwrap_or_default().trim();
-        let joins = offset_end.is_some() && (between == "," && (line.contains("join(") || line.contains("resolve(")) || between == "/");
+        let joins = offset_end.is_some()
+            && (between == "," && (line.contains("join(") || line.contains("resolve(")) || between == "/");
         match found.last_mut().filter(|_| joins) {
             Some(last) => {
                 last.push('/');
@@ -256,7 +384,9 @@ fn literals(line: &str) -> Vec<String> {
     {
         found.push(value.trim().to_owned());
     }
-    let is_path = |text: &String| !text.is_empty() && text.len() < 120 && !text.contains("://") || text.contains("sqlite:///");
+    let is_path = |text: &String| {
+        !text.is_empty() && text.len() < 120 && !text.contains("://") || text.contains("sqlite:///")
+    };
     found.retain(is_path);
     found
 }

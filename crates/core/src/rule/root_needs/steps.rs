@@ -54,7 +54,10 @@ const HOME_CACHES: &[(&str, &str)] = &[
     ("playwright install", "PLAYWRIGHT_BROWSERS_PATH"),
     ("puppeteer", "PUPPETEER_CACHE_DIR|PUPPETEER_EXECUTABLE_PATH|PUPPETEER_SKIP"),
     ("nltk.download", "NLTK_DATA|download_dir| -d "),
-    ("huggingface|from_pretrained|SentenceTransformer(", "HF_HOME|TRANSFORMERS_CACHE|HF_HUB_CACHE|SENTENCE_TRANSFORMERS_HOME|--local-dir|local_dir"),
+    (
+        "huggingface|from_pretrained|SentenceTransformer(",
+        "HF_HOME|TRANSFORMERS_CACHE|HF_HUB_CACHE|SENTENCE_TRANSFORMERS_HOME|--local-dir|local_dir",
+    ),
     ("whisper.load_model|torch.hub|torchvision.models", "TORCH_HOME|XDG_CACHE_HOME|download_root"),
     ("gitbook", "XDG_CACHE_HOME"),
     ("julia", "JULIA_DEPOT_PATH"),
@@ -64,7 +67,16 @@ const HOME_CACHES: &[(&str, &str)] = &[
 
 /// Words of commands that make a database.
 const DATABASE: &[&str] = &[
-    "migrate", "init db", "initdb", "init-db", "createdb", "create_db", "sqlite3", "syncdb", "db upgrade", "db:create",
+    "migrate",
+    "init db",
+    "initdb",
+    "init-db",
+    "createdb",
+    "create_db",
+    "sqlite3",
+    "syncdb",
+    "db upgrade",
+    "db:create",
     "db:setup",
 ];
 
@@ -80,7 +92,12 @@ fn refuse<T>(hazard: &'static str, why: impl Into<String>) -> Result<T, Refusal>
     Err(Refusal::hazard(hazard, why))
 }
 
-fn step(survey: &Survey<'_>, index: usize, instruction: &Instruction, needs: &mut Needs) -> Result<(), Refusal> {
+fn step(
+    survey: &Survey<'_>,
+    index: usize,
+    instruction: &Instruction,
+    needs: &mut Needs,
+) -> Result<(), Refusal> {
     let text = instruction.arguments_text();
     match instruction.keyword {
         Keyword::Run => return run(survey, index, instruction, needs),
@@ -101,7 +118,12 @@ fn signs(text: &str) -> Result<(), Refusal> {
     }
 }
 
-fn copy(survey: &Survey<'_>, index: usize, instruction: &Instruction, needs: &mut Needs) -> Result<(), Refusal> {
+fn copy(
+    survey: &Survey<'_>,
+    index: usize,
+    instruction: &Instruction,
+    needs: &mut Needs,
+) -> Result<(), Refusal> {
     let target = instruction.value_texts().last().unwrap_or_default();
     if is_in_root_home(target) {
         return refuse("H028", "files are copied into root's home, which nobody else may enter");
@@ -138,7 +160,12 @@ fn keeps_others_out(mode: &str) -> bool {
     })
 }
 
-fn run(survey: &Survey<'_>, index: usize, instruction: &Instruction, needs: &mut Needs) -> Result<(), Refusal> {
+fn run(
+    survey: &Survey<'_>,
+    index: usize,
+    instruction: &Instruction,
+    needs: &mut Needs,
+) -> Result<(), Refusal> {
     let file = survey.subject.file().text();
     let mut text = instruction.arguments_text().to_owned();
     for heredoc in &instruction.heredocs {
@@ -158,8 +185,10 @@ fn run(survey: &Survey<'_>, index: usize, instruction: &Instruction, needs: &mut
     }
     let mentions_home =
         text.contains("/root") || text.contains('~') || text.contains("HOME") || text.contains("--user");
-    let concerns =
-        ["mkdir", "touch", "chmod", "chown", "umask", "install -d"].iter().chain(DATABASE).any(|word| text.contains(word));
+    let concerns = ["mkdir", "touch", "chmod", "chown", "umask", "install -d"]
+        .iter()
+        .chain(DATABASE)
+        .any(|word| text.contains(word));
     if !mentions_home && !concerns {
         return Ok(());
     }
@@ -208,7 +237,19 @@ fn makes_database(simple: &Simple) -> bool {
     let name = simple.name().map(|name| name.rsplit('/').next().unwrap_or(name)).unwrap_or_default();
     let is_installer = matches!(
         name,
-        "apt-get" | "apt" | "apk" | "yum" | "dnf" | "microdnf" | "curl" | "wget" | "git" | "pip" | "pip3" | "mkdir" | "rm"
+        "apt-get"
+            | "apt"
+            | "apk"
+            | "yum"
+            | "dnf"
+            | "microdnf"
+            | "curl"
+            | "wget"
+            | "git"
+            | "pip"
+            | "pip3"
+            | "mkdir"
+            | "rm"
     );
     let words: Vec<&str> = simple.words.iter().map(Word::raw).collect();
     let text = words.join(" ");
@@ -257,8 +298,10 @@ fn homes(survey: &Survey<'_>, text: &str) -> Result<(), Refusal> {
         let says = |part: &&str| survey.runs_contain(part) || is_told(part);
         text.contains(tool) && !inside.iter().any(says)
     };
-    if in_home("poetry install", &["virtualenvs.create false", "virtualenvs.in-project", "POETRY_VIRTUALENVS", "VIRTUAL_ENV"])
-        || in_home("pipenv install", &["--system", "PIPENV_VENV_IN_PROJECT", "WORKON_HOME"])
+    if in_home(
+        "poetry install",
+        &["virtualenvs.create false", "virtualenvs.in-project", "POETRY_VIRTUALENVS", "VIRTUAL_ENV"],
+    ) || in_home("pipenv install", &["--system", "PIPENV_VENV_IN_PROJECT", "WORKON_HOME"])
         || in_home("pipenv sync", &["--system", "PIPENV_VENV_IN_PROJECT", "WORKON_HOME"])
     {
         return refuse("H028", "the packages are installed into an environment in root's home");
@@ -282,7 +325,10 @@ fn made(survey: &Survey<'_>, index: usize, simple: &Simple, needs: &mut Needs) {
         let says_so = path.split('/').any(|part| WRITTEN.contains(&part));
         let is_own = survey.app_dirs.iter().any(|app| is_in(&path, app) && path != *app);
         let is_top = path.matches('/').count() == 1;
-        if is_givable(&path) && !super::paths::is_installed(&path) && (says_so || is_own || is_top || path.starts_with("/var/")) {
+        if is_givable(&path)
+            && !super::paths::is_installed(&path)
+            && (says_so || is_own || is_top || path.starts_with("/var/"))
+        {
             if is_directory_made {
                 if !survey.app_dirs.contains(&path) {
                     needs.made.insert(path.clone(), index);
@@ -320,13 +366,17 @@ fn chmod(survey: &Survey<'_>, index: usize, simple: &Simple, needs: &mut Needs) 
 
 /// Files that are given to the user that is going to be used are what it needs; those of another are not understood.
 fn chown(survey: &Survey<'_>, simple: &Simple) -> Result<(), Refusal> {
-    let owner = simple.args().iter().find(|word| !word.raw().starts_with('-')).map(Word::raw).unwrap_or_default();
+    let owner =
+        simple.args().iter().find(|word| !word.raw().starts_with('-')).map(Word::raw).unwrap_or_default();
     let owner = owner.trim_matches(['"', '\'']);
     let is_root = matches!(owner.split([':', '.']).next(), Some("root" | "0" | ""));
     if is_root || survey.run_as.is_called(owner) {
         return Ok(());
     }
-    refuse("H034", format!("`chown {owner}`: the stage has users of its own, and which of them is meant cannot be told"))
+    refuse(
+        "H034",
+        format!("`chown {owner}`: the stage has users of its own, and which of them is meant cannot be told"),
+    )
 }
 
 /// What the configuration of the image names: the working directory, variables, volumes.
@@ -373,7 +423,8 @@ fn variable(survey: &Survey<'_>, name: &str, value: &str, needs: &mut Needs) -> 
     let written =
         ["DATA", "LOG", "UPLOAD", "STORAGE", "DB", "SQLITE", "OUTPUT", "MEDIA", "STATE", "STORE", "BACKUP"];
     let says_so = written.iter().any(|word| upper.contains(word)) || value.contains("sqlite");
-    let may = upper == "HOME" || ["CACHE", "DIR", "PATH", "FILE", "TMP"].iter().any(|word| upper.contains(word));
+    let may =
+        upper == "HOME" || ["CACHE", "DIR", "PATH", "FILE", "TMP"].iter().any(|word| upper.contains(word));
     if (!says_so && !may) || is_free(&path) || survey.app_dirs.contains(&path) || upper == "PATH" {
         return Ok(());
     }
@@ -385,7 +436,10 @@ fn variable(survey: &Survey<'_>, name: &str, value: &str, needs: &mut Needs) -> 
             needs.dirs.insert(directory.to_owned());
         }
     } else if says_so && !is_code && !survey.knows_context() {
-        return refuse("H021", "a variable names a path that the program seems to write to, and it belongs to the system");
+        return refuse(
+            "H021",
+            "a variable names a path that the program seems to write to, and it belongs to the system",
+        );
     }
     Ok(())
 }

@@ -11,10 +11,38 @@ use crate::syntax::{Instruction, Keyword};
 
 /// Names of files that only the installation of packages reads.
 const MANIFESTS: &[&str] = &[
-    "package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "pnpm-workspace.yaml", "bun.lockb",
-    "bun.lock", "pyproject.toml", "poetry.lock", "uv.lock", "pdm.lock", "Pipfile", "Pipfile.lock", "setup.py", "setup.cfg",
-    "Gemfile", "Gemfile.lock", "composer.json", "composer.lock", "go.mod", "go.sum", "Cargo.toml", "Cargo.lock", "pom.xml",
-    ".npmrc", ".yarnrc.yml", ".yarnrc", "tsconfig.json", ".python-version", ".nvmrc", ".ruby-version",
+    "package.json",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "pnpm-workspace.yaml",
+    "bun.lockb",
+    "bun.lock",
+    "pyproject.toml",
+    "poetry.lock",
+    "uv.lock",
+    "pdm.lock",
+    "Pipfile",
+    "Pipfile.lock",
+    "setup.py",
+    "setup.cfg",
+    "Gemfile",
+    "Gemfile.lock",
+    "composer.json",
+    "composer.lock",
+    "go.mod",
+    "go.sum",
+    "Cargo.toml",
+    "Cargo.lock",
+    "pom.xml",
+    ".npmrc",
+    ".yarnrc.yml",
+    ".yarnrc",
+    "tsconfig.json",
+    ".python-version",
+    ".nvmrc",
+    ".ruby-version",
 ];
 
 /// A RUN to add: behind which instruction, and its command.
@@ -86,11 +114,13 @@ impl Planner<'_, '_> {
         let name = |path: &&str| {
             let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
             MANIFESTS.iter().any(|manifest| {
-                *manifest == name || name.split_once('*').is_some_and(|(start, end)| {
-                    !start.is_empty() && manifest.starts_with(start) && manifest.ends_with(end)
-                })
+                *manifest == name
+                    || name.split_once('*').is_some_and(|(start, end)| {
+                        !start.is_empty() && manifest.starts_with(start) && manifest.ends_with(end)
+                    })
             }) || (name.starts_with("requirements") && name.ends_with(".txt"))
-                || name.ends_with("proj") || name.ends_with(".sln")
+                || name.ends_with("proj")
+                || name.ends_with(".sln")
         };
         let is_manifest = !sources.is_empty() && sources.iter().all(name);
         if is_manifest || is_installed(target) || sources.iter().any(|source| is_installed(source)) {
@@ -119,11 +149,15 @@ impl Planner<'_, '_> {
         for cache in self.needs.caches.iter().filter(|cache| self.is_made_before(cache, copies)) {
             dirs.insert(cache.clone());
         }
-        let trees: Vec<&String> = self.needs.trees.iter().filter(|tree| self.is_made_before(tree, copies)).collect();
+        let trees: Vec<&String> =
+            self.needs.trees.iter().filter(|tree| self.is_made_before(tree, copies)).collect();
         let must = !self.needs.dirs.is_empty() || !self.needs.files.is_empty() || !trees.is_empty();
         if !self.survey.has_shell() {
             return if must {
-                Err(Refusal::hazard("H026", "an image without a shell has no way to give its user a directory"))
+                Err(Refusal::hazard(
+                    "H026",
+                    "an image without a shell has no way to give its user a directory",
+                ))
             } else {
                 Ok(Vec::new())
             };
@@ -134,15 +168,22 @@ impl Planner<'_, '_> {
         let given = own.filter(|_| !made_by_copy);
         let mut commands: Vec<String> = self.survey.run_as.made_by.iter().cloned().collect();
         let mut early = Vec::new();
-        let first_volume = self.steps.iter().find(|(_, step)| step.keyword == Keyword::Volume).map(|(index, _)| *index);
+        let first_volume =
+            self.steps.iter().find(|(_, step)| step.keyword == Keyword::Volume).map(|(index, _)| *index);
         let place = self.place(given.is_some());
         if let Some(volume) = first_volume.filter(|volume| *volume <= place) {
             // What is given behind VOLUME may be lost (H027).
-            let inside: BTreeSet<String> =
-                dirs.iter().filter(|path| self.needs.volumes.iter().any(|volume| is_in(path, volume))).cloned().collect();
+            let inside: BTreeSet<String> = dirs
+                .iter()
+                .filter(|path| self.needs.volumes.iter().any(|volume| is_in(path, volume)))
+                .cloned()
+                .collect();
             if !inside.is_empty() {
                 dirs.retain(|path| !inside.contains(path));
-                early.push(Added { after: volume.saturating_sub(1), command: self.give(volume.saturating_sub(1), None, &inside, &[], &BTreeSet::new()) });
+                early.push(Added {
+                    after: volume.saturating_sub(1),
+                    command: self.give(volume.saturating_sub(1), None, &inside, &[], &BTreeSet::new()),
+                });
             }
         }
         let command = self.give(place, given.as_deref(), &dirs, &trees, &self.needs.files);
@@ -175,11 +216,19 @@ impl Planner<'_, '_> {
     /// Behind the last RUN and WORKDIR, so that an edit of the source does not run it again, when a COPY follows.
     fn place(&self, needs_workdir: bool) -> usize {
         let counts = |keyword: Keyword| {
-            keyword == Keyword::Run || (needs_workdir && keyword == Keyword::Workdir) || keyword == Keyword::Shell
+            keyword == Keyword::Run
+                || (needs_workdir && keyword == Keyword::Workdir)
+                || keyword == Keyword::Shell
                 || keyword == Keyword::User
         };
         let before = |(index, _): &&(usize, &Instruction)| *index <= self.behind;
-        let last = self.steps.iter().filter(before).rev().find(|(_, step)| counts(step.keyword)).map(|(index, _)| *index);
+        let last = self
+            .steps
+            .iter()
+            .filter(before)
+            .rev()
+            .find(|(_, step)| counts(step.keyword))
+            .map(|(index, _)| *index);
         let last = last.unwrap_or(self.survey.stage.from);
         let copies_follow = self.steps.iter().any(|(index, step)| {
             *index > last && *index <= self.behind && matches!(step.keyword, Keyword::Copy | Keyword::Add)
@@ -202,7 +251,12 @@ impl Planner<'_, '_> {
                 }
                 Keyword::Run => return false,
                 Keyword::Workdir => {
-                    let made = self.survey.subject.model.place(*index + 1).and_then(|(_, step)| step.state.workdir.value().cloned());
+                    let made = self
+                        .survey
+                        .subject
+                        .model
+                        .place(*index + 1)
+                        .and_then(|(_, step)| step.state.workdir.value().cloned());
                     let made = made.or_else(|| self.survey.workdir().map(str::to_owned));
                     if made.is_some_and(|made| is_in(&made, directory)) {
                         return false;
@@ -218,13 +272,17 @@ impl Planner<'_, '_> {
     fn is_brought(&self, directory: &str, copies: &BTreeSet<usize>) -> bool {
         !self.needs.volumes.contains(directory)
             && self.survey.has_files_below(directory)
-            && copies.iter().any(|copy| place_of_copy(self.survey, *copy).is_some_and(|target| is_in(directory, &target)))
+            && copies
+                .iter()
+                .any(|copy| place_of_copy(self.survey, *copy).is_some_and(|target| is_in(directory, &target)))
     }
 
     /// Whether a RUN may have made the directory, or the one that it lies in, as root.
     fn is_made_before(&self, directory: &str, copies: &BTreeSet<usize>) -> bool {
         let covering = copies.iter().rev().find(|copy| {
-            place_of_copy(self.survey, **copy).is_some_and(|target| is_in(directory, &target) && (is_installed(&target) || !is_installed(directory)))
+            place_of_copy(self.survey, **copy).is_some_and(|target| {
+                is_in(directory, &target) && (is_installed(&target) || !is_installed(directory))
+            })
         });
         match covering {
             Some(copy) => self.runs_after(*copy).next().is_some(),
@@ -243,7 +301,8 @@ impl Planner<'_, '_> {
     ) -> String {
         let owner = self.survey.run_as.owner();
         // Of a directory and one in it, `mkdir -p` needs the inner one alone, and none that a RUN has made.
-        let all: Vec<&str> = dirs.iter().map(String::as_str).chain(trees.iter().map(|tree| tree.as_str())).collect();
+        let all: Vec<&str> =
+            dirs.iter().map(String::as_str).chain(trees.iter().map(|tree| tree.as_str())).collect();
         let is_made = |path: &str| self.needs.made.get(path).is_some_and(|index| *index <= after);
         let is_leaf = |path: &&str| !all.iter().any(|other| other != path && is_in(other, path));
         let leaves: Vec<&str> = all.iter().copied().filter(is_leaf).filter(|path| !is_made(path)).collect();
