@@ -33,6 +33,8 @@ fn mended(project: &str, more: &[(&str, usize)]) -> Rewrite {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/projects").join(project);
     let mut files = Vec::new();
     files_below(&root, "", &mut files);
+    // What says how the project is tried is no part of it.
+    files.retain(|(path, _)| path != "project.toml");
     files.extend(more.iter().map(|(path, size)| ((*path).to_owned(), vec![b'x'; *size])));
     let text = files.iter().find(|(path, _)| path == "Dockerfile").unwrap().1.clone();
     let files = MemoryFiles::new(files);
