@@ -30,7 +30,7 @@ pub use diff::diff;
 pub(crate) use diff::{Split, diff_and_carry, find_split, is_addressed, matched};
 pub use files::{CopiedFile, FileView};
 pub(crate) use files::{
-    context_sources, copy_words, directory_of, is_file, lost_files, place_of, same_at_the_end,
+    context_sources, copy_words, directory_of, is_file, lost_files, matching, place_of, same_at_the_end,
 };
 pub use meaning::{Meaning, MeaningBody};
 pub use state::{ShellKind, State, StateField};

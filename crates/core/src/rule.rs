@@ -7,6 +7,7 @@
 pub(crate) mod dependencies;
 pub(crate) mod exec_form;
 mod finding;
+pub(crate) mod ignoring;
 pub mod installs;
 pub(crate) mod litter;
 mod plan;

@@ -7,6 +7,7 @@ pub mod apt_lists_kept;
 pub mod apt_prompt;
 pub mod apt_recommends;
 pub mod empty_continuation_line;
+pub mod incomplete_dockerignore;
 pub mod instruction_in_run;
 pub mod legacy_key_value;
 pub mod maintainer_instruction;
@@ -33,6 +34,7 @@ pub static ALL: &[&Rule] = &[
     &apt_prompt::RULE,
     &apt_recommends::RULE,
     &empty_continuation_line::RULE,
+    &incomplete_dockerignore::RULE,
     &instruction_in_run::RULE,
     &legacy_key_value::RULE,
     &maintainer_instruction::RULE,

@@ -9,8 +9,10 @@ use dockmend_core::context::MemoryFiles;
 use dockmend_core::rewrite::{ContextGroup, Engine, FixOptions, Rewrite, SourceFile, Target};
 
 fn engine() -> Engine {
-    let options =
-        Options::parse(r#"select = ["missing-dockerignore", "source-before-dependencies"]"#).unwrap();
+    let options = Options::parse(
+        r#"select = ["missing-dockerignore", "incomplete-dockerignore", "source-before-dependencies"]"#,
+    )
+    .unwrap();
     Engine::new(Settings::combine(&[options]).unwrap())
 }
 
@@ -31,6 +33,8 @@ fn mended(project: &str, more: &[(&str, usize)]) -> Rewrite {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/projects").join(project);
     let mut files = Vec::new();
     files_below(&root, "", &mut files);
+    // What says how the project is tried is no part of it.
+    files.retain(|(path, _)| path != "project.toml");
     files.extend(more.iter().map(|(path, size)| ((*path).to_owned(), vec![b'x'; *size])));
     let text = files.iter().find(|(path, _)| path == "Dockerfile").unwrap().1.clone();
     let files = MemoryFiles::new(files);
@@ -126,6 +130,89 @@ fn what_another_dockerfile_needs_stays() {
     for pattern in ["*.log", "node_modules", ".env", ".git"] {
         assert!(all.contains(pattern), "{all}");
     }
+}
+
+/// The files that are made for a group of Dockerfiles, by path.
+fn made_for(files: &[(&str, &str)], dockerfiles: &[(&str, &str)]) -> Vec<(String, String)> {
+    let context = MemoryFiles::new(files.iter().chain(dockerfiles).copied());
+    let sources = dockerfiles.iter().map(|(path, text)| SourceFile::new(*path, *text).in_context_at(*path));
+    let group = ContextGroup::new(sources.collect(), &context);
+    let rewrite = engine().fix(&group, &FixOptions::default().unsafe_fixes());
+    assert!(rewrite.rejections.is_empty(), "{:?}", rewrite.rejections);
+    let made = rewrite.changes.iter().filter_map(|change| match &change.target {
+        Target::Context(path) => Some((path.clone(), change.after.to_string())),
+        _ => None,
+    });
+    made.collect()
+}
+
+#[test]
+fn dockerfiles_that_disagree_get_an_ignore_file_each() {
+    let files = [("package.json", "{}"), ("node_modules/a/index.js", "1"), (".git/HEAD", "x")];
+    let installs = "FROM node:20\nCOPY . /app\nWORKDIR /app\nRUN npm ci\n";
+    let runs_on_it = "FROM node:20\nCOPY . /app\nCMD [\"node\", \"/app\"]\n";
+    let made = made_for(&files, &[("Dockerfile", installs), ("docker/Dockerfile.dev", runs_on_it)]);
+    let expected = [
+        (".dockerignore", "# version control\n.git\n"),
+        (
+            "Dockerfile.dockerignore",
+            "# version control\n.git\n\n# dependencies: the image installs its own\n**/node_modules\n",
+        ),
+    ];
+    assert_eq!(made, expected.map(|(path, text)| (path.to_owned(), text.to_owned())));
+    // The other way round: the one that needs more is first, and the root is for both until the second has its own.
+    let made = made_for(&files, &[("Dockerfile", runs_on_it), ("docker/Dockerfile.dev", installs)]);
+    let paths: Vec<&str> = made.iter().map(|(path, _)| path.as_str()).collect();
+    assert!(paths.contains(&".dockerignore"), "{made:?}");
+    assert!(
+        !made.iter().any(|(path, text)| path == ".dockerignore" && text.contains("node_modules")),
+        "{made:?}"
+    );
+}
+
+#[test]
+fn dockerfiles_that_agree_share_one() {
+    let files = [("package.json", "{}"), ("node_modules/a/index.js", "1")];
+    let installs = "FROM node:20\nCOPY . /app\nWORKDIR /app\nRUN npm ci\n";
+    let made = made_for(&files, &[("Dockerfile", installs), ("Dockerfile.two", installs)]);
+    let paths: Vec<&str> = made.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, [".dockerignore"]);
+}
+
+#[test]
+fn one_of_its_own_does_not_bind_the_others() {
+    let files =
+        [("package.json", "{}"), ("node_modules/a/index.js", "1"), ("Dockerfile.dev.dockerignore", "docs\n")];
+    let installs = "FROM node:20\nCOPY . /app\nWORKDIR /app\nRUN npm ci\n";
+    let runs_on_it = "FROM node:20\nCOPY . /app\n";
+    let made = made_for(&files, &[("Dockerfile", installs), ("Dockerfile.dev", runs_on_it)]);
+    let expected = "# dependencies: the image installs its own\n**/node_modules\n";
+    assert_eq!(made, [(".dockerignore".to_owned(), expected.to_owned())]);
+}
+
+#[test]
+fn an_ignore_file_is_completed_once_for_all() {
+    let files = [(".git/HEAD", "x"), (".env", "A=1"), (".dockerignore", "docs\n"), ("app.log", "x")];
+    let first = "FROM alpine\nCOPY . /a\n";
+    let second = "FROM alpine\nCOPY . /a\nRUN . /a/.env\n";
+    let made = made_for(&files, &[("Dockerfile", first), ("Dockerfile.two", second)]);
+    let expected = "docs\n\n# version control: not for the image\n.git\n";
+    assert_eq!(made, [(".dockerignore".to_owned(), expected.to_owned())]);
+}
+
+#[test]
+fn thousands_of_dockerfiles_are_judged_once() {
+    let names: Vec<String> = (0..3000).map(|number| format!("d/Dockerfile.{number}")).collect();
+    let text = "FROM node:20\nCOPY . /app\nWORKDIR /app\nRUN npm ci\n";
+    let dockerfiles: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), text)).collect();
+    let files = [("package.json", "{}"), ("node_modules/a/index.js", "1")];
+    let context = MemoryFiles::new(files.iter().chain(&dockerfiles).copied());
+    let sources = dockerfiles.iter().map(|(path, text)| SourceFile::new(*path, *text).in_context_at(*path));
+    let group = ContextGroup::new(sources.collect(), &context);
+    // Nothing unsafe is permitted: every file has its offer, and all of them are the same.
+    let rewrite = engine().fix(&group, &FixOptions::default());
+    let ready = rewrite.ready.iter().filter(|ready| ready.name == "ignore").count();
+    assert_eq!(ready, 3000);
 }
 
 #[test]

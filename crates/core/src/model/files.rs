@@ -7,7 +7,6 @@ use super::diff::{Matched, matched};
 use super::{Base, BuildModel, Delta, Known};
 use crate::context::{DockerIgnore, EntryKind, Found, normalise};
 use crate::rule::ContextView;
-use crate::rule::litter::is_made_by_tools;
 use crate::syntax::{Keyword, Lexer};
 
 /// A file of the context and where it comes to stand in the image.
@@ -74,23 +73,6 @@ impl FileView {
             }
         }
         Some(copied.into_iter().collect())
-    }
-
-    /// A source of the context that `self` has files for and `after` has fewer of. What a directory holds by the work
-    /// of tools (`node_modules`, `__pycache__`) may go; what is named by itself or by a pattern may not (H128).
-    pub(crate) fn named_loss(&self, after: &Self, model: &BuildModel, index: usize) -> Option<String> {
-        let (old, new) = (self.sent.as_ref()?, after.sent.as_ref()?);
-        let kept: std::collections::HashSet<&str> = new.iter().map(|found| found.path.as_str()).collect();
-        context_sources(model, index)?.into_iter().find(|source| {
-            let Some(path) = normalise(source) else { return false };
-            let files = || matching(old, &path).filter(|found| is_file(found));
-            let mut lost = files().filter(|found| !kept.contains(found.path.as_str()));
-            if path.is_empty() || path == "*" {
-                return files().next().is_some() && !files().any(|found| kept.contains(found.path.as_str()));
-            }
-            let is_directory = old.iter().any(|found| found.path == path && !is_file(found));
-            lost.any(|found| !is_directory || !is_made_by_tools(&below(&found.path, &path)))
-        })
     }
 
     /// The context files in the image before an instruction: those that its stage and the stages below it have copied.
@@ -255,7 +237,7 @@ fn as_ignore_pattern(source: &str) -> String {
 }
 
 /// The files that a source names: itself, what lies below it, what its pattern matches.
-fn matching<'a>(sent: &'a [Found], source: &str) -> impl Iterator<Item = &'a Found> {
+pub(crate) fn matching<'a>(sent: &'a [Found], source: &str) -> impl Iterator<Item = &'a Found> {
     let source = source.to_owned();
     // The matcher of ignore files has the same wildcards (Go's filepath.Match) and takes what lies below along.
     let pattern = is_pattern(&source).then(|| DockerIgnore::parse(&as_ignore_pattern(&source)));

@@ -4,6 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Engine, FileReport};
 use crate::context::{Answer, ContextFiles, Entry, EntryKind, NoContext};
@@ -151,6 +152,8 @@ pub(super) struct Analysis<'a> {
     sources: Rc<Sources>,
     pub(super) images: Arc<Images>,
     reports: Vec<OnceCell<FileReport>>,
+    /// Its number: two analyses have not the same.
+    generation: u64,
 }
 
 /// A file of a group, parsed when it is first asked for: a group may hold thousands.
@@ -212,7 +215,8 @@ impl<'a> Analysis<'a> {
         files: Vec<Rc<Parsed>>,
     ) -> Self {
         let reports = files.iter().map(|_| OnceCell::new()).collect();
-        Self { engine, files, context, views, sources, images, reports }
+        let generation = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { engine, files, context, views, sources, images, reports, generation }
     }
 
     /// The files, of which one is another now.
@@ -358,7 +362,22 @@ impl GroupFiles for Analysis<'_> {
     fn model(&self, file: usize) -> &BuildModel {
         self.model(file)
     }
+
+    fn text(&self, file: usize) -> &Arc<str> {
+        &self.files[file].text
+    }
+
+    fn context_path(&self, file: usize) -> Option<&str> {
+        self.sources.context_paths[file].as_deref()
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation
+    }
 }
+
+/// The number of the next analysis.
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 fn views<'a>(context: &'a dyn ContextFiles, sources: &Sources) -> Rc<Vec<ContextView<'a>>> {
     let first = ContextView::new(context, None);

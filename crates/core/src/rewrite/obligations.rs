@@ -1,10 +1,12 @@
 //! What a rewrite owes to the build context: which files steps see, and which are sent at all.
 
+mod sent;
 pub(super) mod stages;
 mod steps;
 
 use std::collections::BTreeSet;
 
+use self::sent::Sent;
 use super::gate::Rejected;
 use super::group::{Analysis, Overlay};
 use crate::model::{
@@ -45,11 +47,12 @@ pub(super) fn context_deltas(
     let after_view = new_view.as_ref().unwrap_or(view);
     if ignore_changed {
         deltas.extend(files_lost(view, after_view));
+        let mut sent = Sent::new(view, after_view);
         for index in 0..analysis.len() {
-            let model = if index == file { after } else { analysis.model(index) };
-            let dockerfile = analysis.view(index).dockerfile().map(str::to_owned);
-            let sibling_view = after_view.beside(dockerfile);
-            named_files_stay(analysis.view(index), &sibling_view, model)?;
+            let dockerfile = analysis.view(index).dockerfile();
+            if sent.has_lost(dockerfile) {
+                sent.named_files_stay(dockerfile, if index == file { after } else { analysis.model(index) })?;
+            }
         }
     }
     if let Some(split) = crate::model::find_split(before, after) {
@@ -228,21 +231,6 @@ fn files_lost(before: &ContextView<'_>, after: &ContextView<'_>) -> Option<Delta
     let lost = before.iter().filter(|found| is_file(found) && !kept.contains(found.path.as_str()));
     let (count, bytes) = lost.fold((0, 0), |(count, bytes), found| (count + 1, bytes + found.entry.size));
     (count > 0).then_some(Delta::ContextFilesLost { count, bytes })
-}
-
-/// A source that names something keeps naming something, and a file that is named itself stays.
-fn named_files_stay(
-    before: &ContextView<'_>,
-    after: &ContextView<'_>,
-    model: &BuildModel,
-) -> Result<(), Rejected> {
-    let (old, new) = (FileView::new(before), FileView::new(after));
-    for (index, instruction) in model.file().instructions().iter().enumerate() {
-        let Some(lost) = old.named_loss(&new, model, index) else { continue };
-        let reason = format!("{lost}, which {} copies, would be ignored (H128)", instruction.keyword);
-        return Err(Rejected { reason });
-    }
-    Ok(())
 }
 
 #[cfg(test)]

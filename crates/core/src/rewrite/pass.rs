@@ -9,7 +9,7 @@ use super::group::{Analysis, ContextGroup, Overlay};
 use super::safety::judge;
 use super::{Change, Engine, FixOptions, Fixed, Ready, Rejection, Rewrite, Target};
 use crate::model::Delta;
-use crate::rule::{Finding, FindingKey, Fixability, Phase, Plan, Refusal, Safety};
+use crate::rule::{FileEdit, Finding, FindingKey, Fixability, Phase, Plan, Refusal, Safety};
 use crate::text::TextEdit;
 
 /// Two rules that undo each other are stopped after so many passes of one phase. Fixes on one instruction take a pass
@@ -195,10 +195,11 @@ impl<'a> Run<'a> {
     fn finish(mut self) -> Rewrite {
         let analysis = Rc::clone(&self.current);
         let mut rewrite = Rewrite::default();
+        let mut sides = Sides::new();
         for file in 0..self.group.files.len() {
             rewrite.remaining.push(analysis.report(file).clone());
             if !self.group.files[file].only_seen {
-                self.what_is_left(&analysis, file, &mut rewrite);
+                self.what_is_left(&analysis, file, &mut sides, &mut rewrite);
             }
         }
         // The ignore file first: a context with too much in it builds, one with too little may not.
@@ -221,7 +222,7 @@ impl<'a> Run<'a> {
     }
 
     /// The great rewrites that are ready, and the refusals that appear only when a fix is planned.
-    fn what_is_left(&self, analysis: &Analysis<'_>, file: usize, rewrite: &mut Rewrite) {
+    fn what_is_left(&self, analysis: &Analysis<'_>, file: usize, sides: &mut Sides, rewrite: &mut Rewrite) {
         for finding in &analysis.report(file).findings {
             if let Fixability::Refused(refusal) = &finding.fix {
                 rewrite.refused.push((file, finding.clone(), refusal.clone()));
@@ -230,7 +231,7 @@ impl<'a> Run<'a> {
             if finding.fix != Fixability::Available || self.was_rejected(file, &finding.key) {
                 continue;
             }
-            match Self::left(analysis, file, finding) {
+            match Self::left(analysis, file, finding, sides) {
                 Ok(Some(ready)) => rewrite.ready.push(ready),
                 Ok(None) => {}
                 Err(refusal) => rewrite.refused.push((file, finding.clone(), refusal)),
@@ -242,15 +243,33 @@ impl<'a> Run<'a> {
         self.rejections.iter().any(|rejection| rejection.file == file && rejection.finding.key == *key)
     }
 
-    fn left(analysis: &Analysis<'_>, file: usize, finding: &Finding) -> Result<Option<Ready>, Refusal> {
-        let Some(name) = finding.rule.rewrite else {
-            return Engine::draft(analysis, file, finding).map(|_| None);
+    fn left(
+        analysis: &Analysis<'_>,
+        file: usize,
+        finding: &Finding,
+        sides: &mut Sides,
+    ) -> Result<Option<Ready>, Refusal> {
+        let plan = Engine::draft(analysis, file, finding)?;
+        let Some(name) = finding.rule.rewrite else { return Ok(None) };
+        let (title, remarks) = (plan.title, plan.remarks);
+        let side = match plan.edits.as_slice() {
+            [FileEdit::Create { path, text } | FileEdit::Replace { path, text }] => {
+                Some((path.clone(), text.clone()))
+            }
+            _ => None,
         };
-        let verified = Engine::plan_finding(analysis, file, finding)?;
-        let (title, remarks) = (verified.plan.title, verified.plan.remarks);
+        let verify = || Engine::plan_finding(analysis, file, finding).map(|_| ());
+        match side {
+            Some(side) => sides.entry(side).or_insert_with(verify).clone()?,
+            None => verify()?,
+        }
         Ok(Some(Ready { file, name, finding: finding.clone(), title, remarks }))
     }
 }
+
+/// What the gate says of fixes that change nothing but one file of the context, by its path and new text. All Dockerfiles
+/// of a context may ask for the same ignore file, and it is judged by all of them.
+type Sides = BTreeMap<(String, String), Result<(), Refusal>>;
 
 /// Something that only one fix of a pass may touch.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]

@@ -10,6 +10,7 @@ use crate::context::project::{Project, detect};
 use crate::context::{Answer, ContextFiles, DockerIgnore, Found, ignore_file_for, walk};
 use crate::knowledge::Knowledge;
 use crate::model::BuildModel;
+use crate::rule::litter::Memory;
 use crate::syntax::Dockerfile;
 
 /// A listing of the context stops at this many names: a larger one is taken for unknown.
@@ -41,6 +42,7 @@ struct Shared<'a> {
     projects: OnceCell<Option<Vec<Project>>>,
     /// The ignore files that were asked for, by their paths.
     ignores: RefCell<BTreeMap<String, Option<Rc<IgnoreFile>>>>,
+    litter: Memory,
 }
 
 /// An ignore file, and what it leaves of the context.
@@ -78,6 +80,7 @@ impl<'a> ContextView<'a> {
             listing: OnceCell::new(),
             projects: OnceCell::new(),
             ignores: RefCell::new(BTreeMap::new()),
+            litter: Memory::default(),
         };
         Self { shared: Rc::new(shared), dockerfile, ignore: OnceCell::new() }
     }
@@ -129,6 +132,11 @@ impl<'a> ContextView<'a> {
         }
     }
 
+    /// What was found out about things in the context that are not meant for an image.
+    pub(crate) fn litter(&self) -> &Memory {
+        &self.shared.litter
+    }
+
     /// The projects found in the context; `None` when it is not known.
     pub fn projects(&self) -> Option<&[Project]> {
         self.shared.projects.get_or_init(|| detect(self.shared.files).present()).as_deref()
@@ -170,11 +178,55 @@ pub(crate) trait GroupFiles {
 
     /// What a file means.
     fn model(&self, file: usize) -> &BuildModel;
+
+    /// The text of a file: the same allocation as long as nobody changes the file.
+    fn text(&self, file: usize) -> &Arc<str>;
+
+    /// The path of a file in the context, when it lies in it.
+    fn context_path(&self, file: usize) -> Option<&str>;
+
+    /// A number that is another one for every other state of the group.
+    fn generation(&self) -> u64;
 }
 
 impl<'a> Siblings<'a> {
     pub(crate) fn new(group: &'a dyn GroupFiles, of: usize) -> Self {
         Self { group, of }
+    }
+
+    /// How many files the whole group has.
+    pub(crate) fn group_len(self) -> usize {
+        self.group.len()
+    }
+
+    /// The number of the file that the others are beside of.
+    pub(crate) fn index(self) -> usize {
+        self.of
+    }
+
+    /// The path of any file of the group.
+    pub(crate) fn path(self, file: usize) -> &'a str {
+        self.group.path(file)
+    }
+
+    /// What any file of the group means.
+    pub(crate) fn model(self, file: usize) -> &'a BuildModel {
+        self.group.model(file)
+    }
+
+    /// The text of any file of the group.
+    pub(crate) fn text(self, file: usize) -> &'a Arc<str> {
+        self.group.text(file)
+    }
+
+    /// The path of any file of the group in the context.
+    pub(crate) fn context_path(self, file: usize) -> Option<&'a str> {
+        self.group.context_path(file)
+    }
+
+    /// The state of the group.
+    pub(crate) fn generation(self) -> u64 {
+        self.group.generation()
     }
 
     /// Each of them, in the order of the group.
