@@ -248,6 +248,11 @@ impl Knowledge {
         RUNTIME_TABLE.remains(manager, package, image, release)
     }
 
+    /// Whether a release of Debian has a library under this name, one that hangs on the release.
+    pub fn is_library_of(&self, name: &str, release: &str) -> bool {
+        RUNTIME_TABLE.is_library_of(name, release)
+    }
+
     /// The package of a program that a full official image has and its slim sibling has not.
     pub fn package_of_full_program(&self, image: &str, program: &str) -> Option<&'static str> {
         RUNTIME_TABLE.package_of_program(image, program)

@@ -164,6 +164,13 @@ impl Runtime {
         names.all(|other| other == Some(first)).then_some(first)
     }
 
+    /// Whether a release has a library under this name.
+    pub(super) fn is_library_of(&self, name: &str, release: &str) -> bool {
+        self.libraries.values().flat_map(|libraries| libraries.packages.values()).any(|library| {
+            library.by.get(release).is_some_and(|names| names.iter().any(|known| known == name))
+        })
+    }
+
     pub(super) fn package_of_program(&self, image: &str, program: &str) -> Option<&str> {
         let own = (image == "node").then(|| self.programs.node.get(program)).flatten();
         own.or_else(|| self.programs.packages.get(program)).map(String::as_str)

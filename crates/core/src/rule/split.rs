@@ -167,11 +167,8 @@ impl<'a> BuildStage<'a> {
         let unknown = || Refusal::hazard("H074", "it is not known in which directory it is built");
         let mut directories: Vec<String> = Vec::new();
         for command in self.commands() {
-            match &command.effect {
-                Effect::Builds { inside: true } => {
-                    directories.push(command.directory.clone().ok_or_else(unknown)?);
-                }
-                _ => {}
+            if command.effect == (Effect::Builds { inside: true }) {
+                directories.push(command.directory.clone().ok_or_else(unknown)?);
             }
         }
         let files = FileView::new(self.subject.context);

@@ -165,7 +165,7 @@ fn edit(
     }
     let mut lines: Vec<String> = composed.prepared.clone();
     lines.push(String::new());
-    let flags: String = from.flags.iter().map(|flag| format!(" {}", flag.text)).collect();
+    let flags: String = from.flags.iter().flat_map(|flag| [" ", flag.text.as_str()]).collect();
     let name = old_name.map(|name| format!(" {} {}", word("AS"), name.text)).unwrap_or_default();
     lines.push(format!("{}{flags} {}{name}", word("FROM"), composed.base));
     lines.extend(composed.restated.iter().cloned());

@@ -317,7 +317,7 @@ impl Sides<'_> {
             let name = file.path.rsplit('/').next().unwrap_or_default();
             let stack = match name {
                 "package.json" if !file.target.contains("/node_modules/") => "node",
-                _ if name.contains("requirements") && name.ends_with(".txt") => "python",
+                _ if name.contains("requirements") && name.strip_suffix(".txt").is_some() => "python",
                 _ => continue,
             };
             let Some(bytes) = self.context.files().read(&file.path).present() else { continue };

@@ -240,7 +240,7 @@ impl Composer<'_, '_> {
             kept.push("rm -rf /var/lib/apt/lists/*".to_owned());
         }
         let ending = self.stage.subject.file().line_ending().as_str();
-        let flags: String = run.instruction.flags.iter().map(|flag| format!("{} ", flag.text)).collect();
+        let flags: String = run.instruction.flags.iter().flat_map(|flag| [flag.text.as_str(), " "]).collect();
         let joined = if kept.len() > 1 { kept.join(&format!(" \\{ending}    && ")) } else { kept.concat() };
         Ok(Some(format!("RUN {flags}{joined}")))
     }
@@ -415,15 +415,11 @@ fn free_name(stage: &BuildStage<'_>) -> String {
             && !text.contains(&format!("from={name} "))
             && !text.contains(&format!("from {name}\n"))
     };
-    ["build", "builder", "build-stage", "compile", "build-env"].iter().find(|name| is_free(name)).map_or_else(
-        || {
-            (0..)
-                .map(|number| format!("build-{number}"))
-                .find(|name| is_free(&name.as_str()))
-                .unwrap_or_default()
-        },
-        |name| (*name).to_owned(),
-    )
+    let names = ["build", "builder", "build-stage", "compile", "build-env"];
+    names
+        .iter()
+        .find(|name| is_free(name))
+        .map_or_else(|| format!("build-{}", model.stages().len()), |name| (*name).to_owned())
 }
 
 /// The final stage's FROM, when its base is the slim sibling, as text: variables stay in it.

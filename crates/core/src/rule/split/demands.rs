@@ -85,8 +85,8 @@ pub(super) fn started_by(stage: &BuildStage<'_>) -> Result<Started, Refusal> {
             };
             let on_path = format!("/usr/local/bin/{word}");
             let Some(file) = files.get(&path).or_else(|| files.get(&on_path)) else { continue };
-            let is_script =
-                file.ends_with(".sh") || !file.rsplit('/').next().unwrap_or_default().contains('.');
+            let is_script = file.strip_suffix(".sh").is_some()
+                || !file.rsplit('/').next().unwrap_or_default().contains('.');
             if is_script && seen.insert(file.clone()) && seen.len() < 20 {
                 let text = stage.read(file).unwrap_or_default();
                 if text.starts_with("#!") && !text.lines().next().unwrap_or_default().contains("sh") {
@@ -142,13 +142,30 @@ pub(super) fn packages(
     Ok(packages.into_iter().map(str::to_owned).collect())
 }
 
-/// The first words of the strings of a source.
+/// The first words of the strings of a source, but for those that strings often begin with for other reasons.
 fn called_in(text: &str) -> impl Iterator<Item = &str> {
+    const COMMON: [&str; 14] = [
+        "file",
+        "free",
+        "top",
+        "watch",
+        "patch",
+        "convert",
+        "identify",
+        "composite",
+        "montage",
+        "m4",
+        "ps",
+        "python",
+        "uptime",
+        "python3",
+    ];
     let quotes = ['"', '\'', '`'];
     text.split(quotes).skip(1).filter_map(|part| {
         let word = part.split([' ', '\t']).next()?;
         (!word.is_empty()
             && word.len() < 16
+            && !COMMON.contains(&word)
             && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
         .then_some(word)
     })

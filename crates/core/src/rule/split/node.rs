@@ -409,11 +409,8 @@ fn prune(
         runs_without(words, &kept, &development)?;
     }
     imports_nothing_of(stage, manifest, &development, started)?;
-    let flags: String = ["--legacy-peer-deps", "--force"]
-        .iter()
-        .filter(|flag| install.has(&[flag]))
-        .map(|flag| format!(" {flag}"))
-        .collect();
+    let kept_flags = ["--legacy-peer-deps", "--force"].into_iter().filter(|flag| install.has(&[flag]));
+    let flags: String = kept_flags.flat_map(|flag| [" ", flag]).collect();
     let major: Option<u32> = tag_version(stage);
     let omit = if major.is_some_and(|major| major < 16) { "--production" } else { "--omit=dev" };
     Ok(Some(format!("RUN npm prune {omit}{flags}")))
@@ -423,6 +420,73 @@ fn tag_version(stage: &BuildStage<'_>) -> Option<u32> {
     let (_, tag) = stage.base.rsplit_once(':')?;
     tag.split(['.', '-']).next()?.parse().ok()
 }
+
+/// Programs that every image has, or that start another.
+const KNOWN: &[&str] = &[
+    "node",
+    "npm",
+    "yarn",
+    "pnpm",
+    "sh",
+    "bash",
+    "ash",
+    "echo",
+    "exec",
+    "cd",
+    "set",
+    "export",
+    "test",
+    "[",
+    "sleep",
+    "mkdir",
+    "cp",
+    "true",
+    "exit",
+    "wait",
+    "until",
+    "while",
+    "curl",
+    "wget",
+    "nc",
+    "dumb-init",
+    "tini",
+    "docker-entrypoint.sh",
+    "chown",
+    "su-exec",
+    "gosu",
+    "cat",
+    "ls",
+    "rm",
+    "source",
+    ".",
+    "if",
+    "env",
+    "printf",
+    "date",
+    "trap",
+    "kill",
+    "grep",
+    "sed",
+    "envsubst",
+];
+
+/// Directories whose sources do not run.
+const ASIDE: &[&str] = &[
+    "/test/",
+    "/tests/",
+    "/__tests__/",
+    "/__mocks__/",
+    "/node_modules/",
+    "/e2e/",
+    "/cypress/",
+    "/scripts/",
+    "/.storybook/",
+    "/spec/",
+    "/.next/",
+    "/dist/",
+    "/coverage/",
+    "/docs/",
+];
 
 /// What is started comes from Node, the shell or a dependency that stays.
 fn runs_without(
@@ -445,53 +509,6 @@ fn runs_without(
     if let Some(name) = words.iter().find_map(|word| uses(word)) {
         return Err(uncertain(format!("`{name}` is a development dependency and is started")));
     }
-    const KNOWN: &[&str] = &[
-        "node",
-        "npm",
-        "yarn",
-        "pnpm",
-        "sh",
-        "bash",
-        "ash",
-        "echo",
-        "exec",
-        "cd",
-        "set",
-        "export",
-        "test",
-        "[",
-        "sleep",
-        "mkdir",
-        "cp",
-        "true",
-        "exit",
-        "wait",
-        "until",
-        "while",
-        "curl",
-        "wget",
-        "nc",
-        "dumb-init",
-        "tini",
-        "docker-entrypoint.sh",
-        "chown",
-        "su-exec",
-        "gosu",
-        "cat",
-        "ls",
-        "rm",
-        "source",
-        ".",
-        "if",
-        "env",
-        "printf",
-        "date",
-        "trap",
-        "kill",
-        "grep",
-        "sed",
-        "envsubst",
-    ];
     let program = words.first().map(|word| word.rsplit('/').next().unwrap_or(word)).unwrap_or_default();
     let mut brought_by = PROGRAMS.iter().filter(|(name, _)| *name == program).map(|(_, package)| *package);
     let is_script = words.first().is_some_and(|word| word.contains('/') && !word.contains("node_modules"));
@@ -505,7 +522,7 @@ fn runs_without(
     }
     if KNOWN.contains(&program)
         || is_script
-        || program.ends_with(".js")
+        || ends_in(program, &[".js"])
         || kept.contains(program)
         || brought_by.any(|package| kept.contains(package))
     {
@@ -532,22 +549,6 @@ fn imports_nothing_of(
         let stem = name.split('.').next().unwrap_or_default();
         name.contains(".config.") && (programs.contains(stem) || programs.contains("npx"))
     };
-    const ASIDE: &[&str] = &[
-        "/test/",
-        "/tests/",
-        "/__tests__/",
-        "/__mocks__/",
-        "/node_modules/",
-        "/e2e/",
-        "/cypress/",
-        "/scripts/",
-        "/.storybook/",
-        "/spec/",
-        "/.next/",
-        "/dist/",
-        "/coverage/",
-        "/docs/",
-    ];
     for (target, path) in stage.files()? {
         let name = path.rsplit('/').next().unwrap_or_default();
         let is_source = [".js", ".ts", ".mjs", ".cjs", ".jsx", ".tsx", ".mts", ".cts"]
@@ -715,4 +716,9 @@ fn again(stage: &BuildStage<'_>) -> BTreeSet<String> {
         .flatten()
         .map(|file| file.target)
         .collect()
+}
+
+/// Whether a name ends in one of these endings, which have a case.
+fn ends_in(name: &str, endings: &[&str]) -> bool {
+    endings.iter().any(|ending| name.ends_with(ending))
 }
