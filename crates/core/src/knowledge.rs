@@ -248,6 +248,11 @@ impl Knowledge {
         RUNTIME_TABLE.remains(manager, package, image, release)
     }
 
+    /// Whether packages of the distribution can still be installed in an official image of Debian, by name and tag.
+    pub fn is_installable(&self, image: &str, tag: &str) -> bool {
+        RUNTIME_TABLE.is_installable(image, tag)
+    }
+
     /// Whether a release of Debian has a library under this name, one that hangs on the release.
     pub fn is_library_of(&self, name: &str, release: &str) -> bool {
         RUNTIME_TABLE.is_library_of(name, release)

@@ -363,3 +363,112 @@ fn every_wrong_edit_that_changes_the_meaning_is_rejected() {
     let first = let_through.iter().take(12).cloned().collect::<Vec<_>>().join("\n========\n");
     assert!(let_through.is_empty(), "{} were let through, such as\n{first}", let_through.len());
 }
+
+/// A stage that became two, rightly, with the context that it was judged by.
+const SPLIT_BEFORE: &str = "FROM python:3.11\n# who\nLABEL team=\"a b\"\nARG REV\nENV MODE=prod REV=$REV\nWORKDIR /app\n\
+    RUN apt-get update && apt-get install -y gcc libpq-dev tini && rm -rf /var/lib/apt/lists/*\n\
+    RUN useradd -m app\nCOPY entry.sh /usr/local/bin/\nCOPY requirements.txt .\n# install\nRUN pip install -r requirements.txt\n\
+    COPY . .\nRUN python manage.py collectstatic\nEXPOSE 8000\nVOLUME /data\nSTOPSIGNAL SIGINT\nHEALTHCHECK CMD python /app/check.py\n\
+    USER app\nENTRYPOINT [\"tini\", \"/usr/local/bin/entry.sh\"]\nCMD [\"gunicorn\", \"app\"]\n";
+const SPLIT_AFTER: &str = "FROM python:3.11 AS build\nARG REV\nENV MODE=prod REV=$REV\nWORKDIR /app\n\
+    RUN apt-get update && apt-get install -y gcc libpq-dev tini && rm -rf /var/lib/apt/lists/*\n\
+    RUN useradd -m app\nCOPY entry.sh /usr/local/bin/\nCOPY requirements.txt .\n# install\nRUN pip install -r requirements.txt\n\
+    COPY . .\nRUN python manage.py collectstatic\n\nFROM python:3.11-slim\nARG REV\nENV MODE=prod REV=$REV\nWORKDIR /app\n\
+    RUN apt-get update && apt-get install -y libpq5 tini && rm -rf /var/lib/apt/lists/*\n\
+    RUN useradd -m app\nCOPY entry.sh /usr/local/bin/\n\
+    COPY --from=build /usr/local/lib/python3.11/site-packages /usr/local/lib/python3.11/site-packages\n\
+    COPY --from=build /app /app\n# who\nLABEL team=\"a b\"\nEXPOSE 8000\nVOLUME /data\nSTOPSIGNAL SIGINT\nHEALTHCHECK CMD python /app/check.py\n\
+    USER app\nENTRYPOINT [\"tini\", \"/usr/local/bin/entry.sh\"]\nCMD [\"gunicorn\", \"app\"]\n";
+
+#[test]
+fn every_split_that_loses_something_is_rejected() {
+    let files = dockmend_core::context::MemoryFiles::new([
+        ("requirements.txt", "psycopg2==2.9\ngunicorn\n"),
+        ("entry.sh", "#!/bin/sh\nexec \"$@\"\n"),
+        ("manage.py", ""),
+        ("check.py", ""),
+        ("site/settings.py", ""),
+    ]);
+    let before = BuildModel::of(SPLIT_BEFORE);
+    let hold = |after: &str| gate::compare_stages(&files, &before, &BuildModel::of(after));
+    hold(SPLIT_AFTER).expect("the right split passes");
+    let (build, last) = SPLIT_AFTER.split_once("\n\n").unwrap();
+    // What is lost, or comes to stand there instead, in the final stage or in the build stage.
+    let in_last = [
+        ("a lost ENV", "ENV MODE=prod REV=$REV\n", ""),
+        ("another value of ENV", "MODE=prod", "MODE=dev"),
+        ("a lost ARG", "ARG REV\n", ""),
+        ("another WORKDIR", "WORKDIR /app", "WORKDIR /srv"),
+        ("a lost WORKDIR", "WORKDIR /app\n", ""),
+        ("the program does not come over", "COPY --from=build /app /app\n", ""),
+        (
+            "a part of the program does not come over",
+            "COPY --from=build /app /app",
+            "COPY --from=build /app/site /app/site",
+        ),
+        ("the program comes to another place", "COPY --from=build /app /app", "COPY --from=build /app /srv"),
+        (
+            "a path that nothing makes",
+            "COPY --from=build /app /app",
+            "COPY --from=build /app /app\nCOPY --from=build /opt/venv /opt/venv",
+        ),
+        (
+            "the packages of another Python",
+            "python3.11/site-packages /usr/local/lib/python3.11",
+            "python3.10/site-packages /usr/local/lib/python3.10",
+        ),
+        ("another stage", "--from=build /app", "--from=python:3.11 /app"),
+        ("Alpine for glibc", "python:3.11-slim", "python:3.11-alpine"),
+        ("another version", "python:3.11-slim", "python:3.12-slim"),
+        ("another release", "python:3.11-slim", "python:3.11-slim-bullseye"),
+        ("another vendor", "python:3.11-slim", "bitnami/python:3.11"),
+        ("nothing at all", "python:3.11-slim", "scratch"),
+        ("a missing library", "libpq5 ", ""),
+        ("a missing package", " tini &&", " &&"),
+        (
+            "no packages",
+            "RUN apt-get update && apt-get install -y libpq5 tini && rm -rf /var/lib/apt/lists/*\n",
+            "",
+        ),
+        ("a user that is not made", "RUN useradd -m app\n", ""),
+        ("another user that is made", "useradd -m app", "useradd -m other"),
+        ("the entry point's script", "COPY entry.sh /usr/local/bin/\n", ""),
+        ("a lost label", "LABEL team=\"a b\"\n", ""),
+        ("a lost comment", "# who\n", ""),
+        ("a lost port", "EXPOSE 8000\n", ""),
+        ("another port", "EXPOSE 8000", "EXPOSE 80"),
+        ("a lost volume", "VOLUME /data\n", ""),
+        ("a lost stop signal", "STOPSIGNAL SIGINT\n", ""),
+        ("a lost health check", "HEALTHCHECK CMD python /app/check.py\n", ""),
+        ("a lost user", "USER app\n", ""),
+        ("a lost entry point", "ENTRYPOINT [\"tini\", \"/usr/local/bin/entry.sh\"]\n", ""),
+        ("a lost command", "CMD [\"gunicorn\", \"app\"]\n", ""),
+        ("another command", "[\"gunicorn\", \"app\"]", "[\"gunicorn\"]"),
+        ("a name that nobody gave", "python:3.11-slim", "python:3.11-slim AS app"),
+        ("a further CMD", "USER app", "CMD x\nUSER app"),
+    ];
+    let in_build = [
+        ("a changed step", "pip install -r requirements.txt", "pip install flask"),
+        ("a lost step", "RUN python manage.py collectstatic", ""),
+        ("a lost COPY", "COPY . .\n", ""),
+        ("a lost comment", "# install\n", ""),
+        ("another base", "python:3.11 AS", "python:3.12 AS"),
+        ("a moved step", "WORKDIR /app\n", ""),
+    ];
+    let mutants = in_last
+        .iter()
+        .map(|(name, old, new)| (*name, *old, format!("{build}\n\n{}", last.replacen(old, new, 1))))
+        .chain(
+            in_build
+                .iter()
+                .map(|(name, old, new)| (*name, *old, format!("{}\n\n{last}", build.replacen(old, new, 1)))),
+        );
+    let mut let_through = Vec::new();
+    for (name, old, mutant) in mutants {
+        assert_ne!(mutant, SPLIT_AFTER, "{name}: {old:?} is not there");
+        if hold(&mutant).is_ok() {
+            let_through.push(name);
+        }
+    }
+    assert!(let_through.is_empty(), "let through: {let_through:?}");
+}

@@ -88,6 +88,16 @@ struct Dependencies {
     needs: Vec<DependencyNeed>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Installable {
+    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of the table"))]
+    source: String,
+    releases: Vec<String>,
+    since: HashMap<String, String>,
+    patches: HashMap<String, u32>,
+}
+
 /// The table.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -96,6 +106,7 @@ pub(super) struct Runtime {
     as_of: String,
     releases: Vec<String>,
     current: Vec<String>,
+    installable: Installable,
     toolchain: Vec<Toolchain>,
     libraries: HashMap<String, Libraries>,
     programs: FullPrograms,
@@ -164,6 +175,33 @@ impl Runtime {
         names.all(|other| other == Some(first)).then_some(first)
     }
 
+    /// Whether packages can still be installed in an image of Debian, by its name and tag.
+    pub(super) fn is_installable(&self, image: &str, tag: &str) -> bool {
+        if let Some(release) = self.release(tag) {
+            return self.installable.releases.iter().any(|known| known == release);
+        }
+        let numbers: Vec<u32> = tag
+            .split('-')
+            .next()
+            .unwrap_or_default()
+            .split('.')
+            .map_while(|part| part.parse().ok())
+            .collect();
+        let least: Vec<u32> = match self.installable.since.get(image) {
+            Some(least) => least.split('.').map_while(|part| part.parse().ok()).collect(),
+            None => return false,
+        };
+        match numbers.as_slice() {
+            // `latest` and `lts` are made anew with each release.
+            [] => !tag.starts_with(|c: char| c.is_ascii_digit()),
+            [major, minor, patch, ..] => {
+                let first = self.installable.patches.get(&format!("{image} {major}.{minor}"));
+                numbers >= least && first.is_none_or(|first| patch >= first)
+            }
+            _ => numbers >= least || least.starts_with(&numbers),
+        }
+    }
+
     /// Whether a release has a library under this name.
     pub(super) fn is_library_of(&self, name: &str, release: &str) -> bool {
         self.libraries.values().flat_map(|libraries| libraries.packages.values()).any(|library| {
@@ -210,6 +248,25 @@ mod tests {
                 assert_eq!(need.hazard.is_some(), need.why.is_some(), "{:?}", need.names);
                 assert!(need.names.iter().all(|name| *name == name.to_lowercase()));
             }
+        }
+    }
+
+    #[test]
+    fn packages_of_old_releases_cannot_be_installed() {
+        let table = Runtime::parse(RUNTIME).expect("runtime.toml");
+        for (image, tag, expected) in [
+            ("node", "20", true),
+            ("node", "16", false),
+            ("node", "16-bullseye", true),
+            ("node", "latest", true),
+            ("python", "3.8.10", false),
+            ("python", "3.8.20", true),
+            ("python", "3.11.2", true),
+            ("python", "2.7", false),
+            ("python", "3", true),
+            ("python", "3.11-buster", false),
+        ] {
+            assert_eq!(table.is_installable(image, tag), expected, "{image}:{tag}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::rejected;
 use crate::knowledge::{ImageReference, Knowledge, Remains};
-use crate::model::{Base, BuildModel, Delta, FileView, Known, Split, Stage, diff};
+use crate::model::{Base, BuildModel, Cause, Delta, FileView, Known, Split, Stage, diff};
 use crate::rewrite::gate::Rejected;
 use crate::rule::ContextView;
 use crate::rule::installs::{installs, started, text_of};
@@ -38,6 +38,7 @@ pub(in crate::rewrite) fn hold(
     }
     let sides = Sides { context, knowledge, before, after, old, build, last };
     sides.bases()?;
+    sides.environment()?;
     let copies = sides.copies()?;
     sides.files(&copies)?;
     sides.started(&copies)?;
@@ -125,6 +126,18 @@ impl Sides<'_> {
         Ok(())
     }
 
+    /// The variables have the values that they had, also those that hang on a build argument (H077).
+    fn environment(&self) -> Result<(), Rejected> {
+        let of_base = |value: &Known<String>| matches!(value, Known::Unknown(Cause::BaseImage(_)));
+        for (name, old) in self.old.end.env() {
+            let new = self.last.end.env().find(|(other, _)| *other == name).map(|(_, value)| value);
+            if !new.is_some_and(|new| new == old || (of_base(new) && of_base(old))) {
+                return rejected(format!("the variable {name} has another value"));
+            }
+        }
+        Ok(())
+    }
+
     /// The COPYs from the build stage: of paths that are there, to the same paths.
     fn copies(&self) -> Result<Vec<FromBuild>, Rejected> {
         let view = FileView::new(self.context);
@@ -181,11 +194,19 @@ impl Sides<'_> {
             || path.strip_suffix("/node_modules").is_some_and(is_workdir)
             || path.strip_suffix("/.venv").is_some_and(is_workdir)
             || (path == "/root/.cache/node/corepack" && mentions(&["corepack"]))
-            || (path.starts_with("/usr/local/lib/python")
-                && path.ends_with("/site-packages")
-                && mentions(&python))
+            || (self.is_site_packages(path) && mentions(&python))
             || (path == "/usr/local/bin" && mentions(&python))
             || (path == "/root/.local" && mentions(&["--user"]))
+    }
+
+    /// Where pip installs for the version of Python that the tag of the base names.
+    fn is_site_packages(&self, path: &str) -> bool {
+        let version =
+            path.strip_prefix("/usr/local/lib/python").and_then(|rest| rest.strip_suffix("/site-packages"));
+        let tag = reference(self.build).and_then(|reference| reference.tag).unwrap_or_default();
+        version.is_some_and(|version| {
+            tag.strip_prefix(version).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))
+        })
     }
 
     /// Every file of the context that was in the image is in it, at the same place.

@@ -105,22 +105,45 @@ fn raw(stage: &BuildStage<'_>, step: &Instruction) -> String {
 
 /// The command that installs packages in the final stage.
 fn install_of(stage: &BuildStage<'_>, packages: &[String]) -> Result<String, Refusal> {
-    let is_root = stage.facts.user.as_ref().is_some_and(crate::knowledge::User::is_root);
-    if !is_root {
-        return Err(Refusal::hazard(
-            "H066",
-            "packages are to be installed, and the base image does not run as root",
-        ));
+    let refused = |reason: &str| Refusal::hazard("H066", format!("{} {reason}", packages.join(", ")));
+    if !stage.facts.user.as_ref().is_some_and(crate::knowledge::User::is_root) {
+        return Err(refused("would have to be installed, and the base image does not run as root"));
     }
-    let names = packages.join(" ");
-    Ok(if stage.facts.family == Some(crate::knowledge::Family::Alpine) {
-        format!("RUN apk add --no-cache {names}")
-    } else {
-        let ending = stage.subject.file().line_ending().as_str();
-        format!(
-            "RUN apt-get update \\{ending}    && apt-get install -y --no-install-recommends {names} \\{ending}    && rm -rf /var/lib/apt/lists/*"
-        )
-    })
+    if stage.facts.family == Some(crate::knowledge::Family::Alpine) {
+        return Ok(format!("RUN apk add --no-cache {}", packages.join(" ")));
+    }
+    let tag = stage.base.rsplit_once(':').map_or("latest", |(_, tag)| tag);
+    if !stage.subject.knowledge.is_installable(&stage.image, tag) && !installs_with_apt(stage) {
+        return Err(refused("would have to be installed, and the packages of the base's release are gone"));
+    }
+    let install = format!("apt-get install -y --no-install-recommends {}", packages.join(" "));
+    Ok(joined(
+        "RUN ",
+        vec!["apt-get update".to_owned(), install, "rm -rf /var/lib/apt/lists/*".to_owned()],
+        stage,
+    ))
+}
+
+/// Whether the stage installs packages with apt itself.
+fn installs_with_apt(stage: &BuildStage<'_>) -> bool {
+    stage.runs.iter().flat_map(RunStep::commands).any(|command| command.effect == Effect::Packages)
+}
+
+/// A RUN of several commands, each on a line of its own; one that is long has its words on further lines.
+fn joined(head: &str, commands: Vec<String>, stage: &BuildStage<'_>) -> String {
+    const WIDTH: usize = 110;
+    let ending = stage.subject.file().line_ending().as_str();
+    let broken = |command: String| {
+        let verb =
+            [" install ", " add "].iter().find_map(|verb| command.find(verb).map(|at| at + verb.len()));
+        let (Some(verb), true) = (verb, command.len() > WIDTH) else { return command };
+        let (head, words) = command.split_at(verb);
+        let (flags, names): (Vec<&str>, Vec<&str>) = words.split(' ').partition(|word| word.starts_with('-'));
+        let lines: String = names.iter().flat_map(|name| [" \\", ending, "        ", name]).collect();
+        format!("{head}{}{lines}", flags.join(" "))
+    };
+    let commands: Vec<String> = commands.into_iter().map(broken).collect();
+    format!("{head}{}", commands.join(&format!(" \\{ending}    && ")))
 }
 
 struct Composer<'a, 'b> {
@@ -239,10 +262,8 @@ impl Composer<'_, '_> {
             kept.insert(0, "apt-get update".to_owned());
             kept.push("rm -rf /var/lib/apt/lists/*".to_owned());
         }
-        let ending = self.stage.subject.file().line_ending().as_str();
         let flags: String = run.instruction.flags.iter().flat_map(|flag| [flag.text.as_str(), " "]).collect();
-        let joined = if kept.len() > 1 { kept.join(&format!(" \\{ending}    && ")) } else { kept.concat() };
-        Ok(Some(format!("RUN {flags}{joined}")))
+        Ok(Some(joined(&format!("RUN {flags}"), kept, self.stage)))
     }
 }
 
