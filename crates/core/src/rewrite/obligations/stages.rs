@@ -197,6 +197,17 @@ impl Sides<'_> {
             || (self.is_site_packages(path) && mentions(&python))
             || (path == "/usr/local/bin" && mentions(&python))
             || (path == "/root/.local" && mentions(&["--user"]))
+            || self.is_download(path)
+    }
+
+    /// Where a command of the build stage is known to put what it downloads, as root.
+    fn is_download(&self, path: &str) -> bool {
+        let place = path.strip_prefix("/root").map(|rest| format!("~{rest}"));
+        scripts(self.after, self.build).flatten().flat_map(started).any(|command| {
+            let words: Vec<&str> = command.words().collect();
+            let download = self.knowledge.python_download(&words);
+            download.is_some_and(|download| download.places.iter().any(|known| Some(known) == place.as_ref()))
+        })
     }
 
     /// Where pip installs for the version of Python that the tag of the base names.

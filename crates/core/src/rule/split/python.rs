@@ -321,6 +321,7 @@ fn named(stage: &BuildStage<'_>) -> Result<BTreeSet<String>, Refusal> {
         "setup.cfg",
         "pdm.lock",
     ];
+    const ENDINGS: &[&str] = &[".txt", ".in"];
     let mut names = BTreeSet::new();
     let mut add = |text: &str| {
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)));
@@ -331,8 +332,8 @@ fn named(stage: &BuildStage<'_>) -> Result<BTreeSet<String>, Refusal> {
     for path in stage.files()?.values() {
         let name = path.rsplit('/').next().unwrap_or_default();
         let in_folder = path.contains("requirements/");
-        let is_list =
-            (name.contains("requirements") || in_folder) && (name.ends_with(".txt") || name.ends_with(".in"));
+        let is_list = (name.contains("requirements") || in_folder)
+            && ENDINGS.iter().any(|ending| name.ends_with(ending));
         let is_aside = ["dev", "test", "docs", "lint"].iter().any(|part| name.contains(part));
         if (is_list && !is_aside) || MANIFESTS.contains(&name) {
             let text = stage.read(path).unwrap_or_default();
