@@ -83,8 +83,9 @@ impl Reader<'_> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
+    /// What JSON takes for a blank (RFC 8259, section 2), and nothing else: what stays between the elements must be one.
     fn blanks(&mut self) {
-        self.at = self.text.len() - self.rest().trim_start().len();
+        self.at = self.text.len() - self.rest().trim_start_matches([' ', '\t', '\n', '\r']).len();
     }
 
     fn element(&mut self) -> Option<Element> {
@@ -191,6 +192,7 @@ mod tests {
             "['a, 'b']",
             r#"[node "a"]"#,
             "[a b]",
+            "[\"a\",\u{b}\"b\"]",
         ] {
             assert_eq!(read(text), None, "{text}");
         }
