@@ -54,7 +54,9 @@ fn what_holds_is_written_and_told_as_a_table() {
         .says("| RUN steps again after a source edit | 1 | 0 |\n")
         .says("| build context | 5 files,")
         .says_not("Cmd");
-    assert!(project.read("Dockerfile").contains("COPY package.json package-lock.json ./\nRUN npm ci\nRUN chown"));
+    assert!(
+        project.read("Dockerfile").contains("COPY package.json package-lock.json ./\nRUN npm ci\nRUN chown")
+    );
     // Before, before with an edit, after, after with an edit; and never in the folder itself.
     let calls = project.read("calls");
     assert_eq!(calls.lines().count(), 4, "{calls}");

@@ -13,8 +13,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use dockmend_core::config::{Options, Settings};
+use dockmend_core::context::MemoryFiles;
 use dockmend_core::model::{BuildModel, Delta};
-use dockmend_core::rewrite::{ContextGroup, Engine, gate};
+use dockmend_core::rewrite::{ContextGroup, Engine, SourceFile, gate};
 use dockmend_core::syntax::{Dockerfile, Keyword, Lexer};
 use dockmend_core::text::TextRange;
 
@@ -471,4 +472,136 @@ fn every_split_that_loses_something_is_rejected() {
         }
     }
     assert!(let_through.is_empty(), "let through: {let_through:?}");
+}
+
+/// A wrong edit of one line that a fix has added: its name, and what the line becomes.
+type LineMutation = (&'static str, fn(&str) -> Vec<String>);
+
+/// What a rule that puts manifests before the source could get wrong.
+const ORDER_MUTATIONS: &[LineMutation] = &[
+    ("COPY of manifests lost", |line| if is(line, "COPY") { vec![String::new()] } else { Vec::new() }),
+    ("manifest not copied", |line| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let sources = 1..words.len().saturating_sub(1);
+        let is_flag = |at: usize| words[at].starts_with("--");
+        let named: Vec<usize> = sources.filter(|at| !is_flag(*at)).collect();
+        if !is(line, "COPY") || named.len() < 2 {
+            return Vec::new();
+        }
+        named.into_iter().map(|at| [&words[..at], &words[at + 1..]].concat().join(" ")).collect()
+    }),
+    ("manifests copied elsewhere", |line| {
+        let target = line.rsplit(' ').next().unwrap_or_default();
+        if is(line, "COPY") { vec![line.replace(target, "/elsewhere/")] } else { Vec::new() }
+    }),
+    ("added in another directory", |line| {
+        if is(line, "RUN") { vec![format!("WORKDIR /elsewhere\n{line}")] } else { Vec::new() }
+    }),
+    ("added under another user", |line| {
+        if is(line, "RUN") { vec![format!("USER somebody\n{line}")] } else { Vec::new() }
+    }),
+    ("added with another variable", |line| {
+        if is(line, "RUN") { vec![format!("ENV NODE_ENV=other\n{line}")] } else { Vec::new() }
+    }),
+    ("added with other flags", |line| {
+        let rest = line.get(3..).unwrap_or_default();
+        if is(line, "RUN") { vec![format!("RUN --network=none{rest}")] } else { Vec::new() }
+    }),
+    ("added for another tool", |line| {
+        let tools = [
+            "npm", "pnpm", "yarn", "pip", "uv", "poetry", "go", "cargo", "mvn", "dotnet", "composer",
+            "bundle",
+        ];
+        let used = tools.iter().filter(|tool| line.split(' ').any(|word| word == **tool));
+        let swap = |tool: &str| {
+            let other = if tool == "npm" { "yarn" } else { "npm" };
+            line.replace(&format!(" {tool} "), &format!(" {other} "))
+        };
+        if is(line, "RUN") {
+            used.map(|tool| swap(tool)).filter(|new| new != line).collect()
+        } else {
+            Vec::new()
+        }
+    }),
+    ("added with a command more", |line| {
+        if is(line, "RUN") { vec![format!("{line} && rm -rf /data")] } else { Vec::new() }
+    }),
+    ("added, and goes on behind errors", |line| {
+        if is(line, "RUN") && line.contains(" && ") && !line.contains("set -e") {
+            vec![line.replace(" && ", " ; ")]
+        } else {
+            Vec::new()
+        }
+    }),
+    ("added as the whole build", |line| {
+        if is(line, "RUN") { vec![format!("{line} && npm run build")] } else { Vec::new() }
+    }),
+];
+
+fn is(line: &str, keyword: &str) -> bool {
+    line.get(..keyword.len()).is_some_and(|start| start.eq_ignore_ascii_case(keyword)) && line.contains(' ')
+}
+
+#[test]
+fn wrong_orders_are_rejected_by_what_the_gate_sees_itself() {
+    let options = Options::parse("select = [\"source-before-dependencies\"]").unwrap();
+    let engine = Engine::new(Settings::combine(&[options]).unwrap());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/rules");
+    let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let mut let_through = Vec::new();
+    let mut right = 0;
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths
+        .retain(|path| path.file_name().unwrap().to_string_lossy().starts_with("source-before-dependencies"));
+    paths.sort();
+    for path in paths {
+        for case in support::cases(&std::fs::read_to_string(&path).unwrap(), "") {
+            let Some(context) = case.context else { continue };
+            let files = MemoryFiles::new(context);
+            let text = &case.before;
+            let source = SourceFile::new("Dockerfile", text.as_str()).in_context_at("Dockerfile");
+            let group = ContextGroup::new(vec![source], &files);
+            for finding in &engine.check(&group)[0].findings {
+                let Ok(verified) = engine.plan(&group, 0, &finding.key) else { continue };
+                let after = verified.plan.dockerfile().unwrap().apply(text).unwrap();
+                let before = BuildModel::of(text);
+                let sees = |mutant: &str| gate::compare_order(&files, &before, &BuildModel::of(mutant));
+                // A model without the knowledge of the engine may know less of the base.
+                if sees(&after).is_err() {
+                    continue;
+                }
+                right += 1;
+                let old: Vec<&str> = text.lines().map(str::trim_end).collect();
+                let new: Vec<&str> = after.lines().collect();
+                for (at, line) in new.iter().enumerate().filter(|(_, line)| !old.contains(&line.trim_end())) {
+                    for (name, mutate) in ORDER_MUTATIONS {
+                        for mutated in mutate(line.trim_end()) {
+                            // The half of a RUN that stays is not added; `rm` and builds belong to it.
+                            let stays = is(line, "RUN")
+                                && !new[at + 1..].iter().any(|line| is(line, "COPY") || is(line, "ADD"));
+                            if stays {
+                                continue;
+                            }
+                            let mut lines = new.clone();
+                            lines[at] = &mutated;
+                            let mutant = lines.join("\n") + "\n";
+                            let count = counts.entry(name).or_default();
+                            count.0 += 1;
+                            match sees(&mutant) {
+                                Err(_) => count.1 += 1,
+                                Ok(()) => let_through.push(format!("{name}:\n{text}\n---\n{mutant}")),
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    println!("{right} right orders:");
+    for (name, (seeded, rejected)) in &counts {
+        println!("  {name}: {rejected} of {seeded} rejected");
+    }
+    assert!(right >= 40 && counts.len() == ORDER_MUTATIONS.len(), "{right} {counts:?}");
+    let first = let_through.iter().take(12).cloned().collect::<Vec<_>>().join("\n========\n");
+    assert!(let_through.is_empty(), "{} were let through, such as\n{first}", let_through.len());
 }

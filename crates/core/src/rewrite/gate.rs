@@ -81,6 +81,23 @@ pub fn compare_stages(
     super::obligations::stages::hold(&view, &knowledge, before, after, &split)
 }
 
+/// Checks that steps which were moved, cut in two or added miss no file and do what was done before, besides the deltas
+/// that [`compare`] looks at.
+///
+/// # Errors
+/// [`Rejected`] when one of them does not, or when that cannot be told.
+pub fn compare_order(
+    context: &dyn ContextFiles,
+    before: &BuildModel,
+    after: &BuildModel,
+) -> Result<(), Rejected> {
+    if let Some(problem) = new_problems(&problems(before.file()), &problems(after.file())).first() {
+        return rejected(format!("BuildKit would refuse the text after: {}", problem.message));
+    }
+    let view = crate::rule::ContextView::new(context, Some("Dockerfile".to_owned()));
+    super::obligations::hold_order(&view, before, after)
+}
+
 fn compare_deltas(observed: &[Delta], declared: &[Delta]) -> Result<(), Rejected> {
     let mut observed = observed.to_vec();
     let mut declared = declared.to_vec();

@@ -94,6 +94,16 @@ fn places(model: &BuildModel) -> Vec<(&'static str, &str, Vec<&str>)> {
         .collect()
 }
 
+/// What [`context_deltas`] checks of a fix that moves steps, for two models and a context.
+pub(super) fn hold_order(
+    context: &ContextView<'_>,
+    before: &BuildModel,
+    after: &BuildModel,
+) -> Result<(), Rejected> {
+    let files = FileView::new(context);
+    nothing_is_missed(context, &files, before, after, &lost_files(before, after, &files))
+}
+
 /// Steps have been moved: no copy has passed another, every stage ends with the same files, each RUN is the one that it was
 /// (or was cut in two, or has got one before it that installs), and a RUN that sees fewer files than before reads none of
 /// those that it lost. What cannot be computed does not pass.

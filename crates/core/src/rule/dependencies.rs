@@ -98,7 +98,7 @@ pub(crate) enum Reads {
     /// Nothing.
     Nothing,
     /// What an installation of dependencies reads.
-    Install(Install),
+    Install(Box<Install>),
     /// It cannot be told.
     Anything,
 }

@@ -120,7 +120,7 @@ pub(crate) struct Found {
     /// The index of the RUN.
     pub(crate) run: usize,
     /// What the RUN installs.
-    pub(crate) install: Install,
+    pub(crate) install: Box<Install>,
 }
 
 impl Found {

@@ -60,12 +60,11 @@ struct Cut<'a> {
 
 impl Cut<'_> {
     fn check(&self) -> Result<(), Rejected> {
-        let read = |model, index| Trace::of(model, index).ok_or(index);
-        let (old, first, rest) =
-            match (read(self.before, self.old), read(self.after, self.first), read(self.after, self.rest)) {
-                (Ok(old), Ok(first), Ok(rest)) => (old, first, rest),
-                _ => return rejected(format!("the commands of instruction {} cannot be followed", self.old)),
-            };
+        let read = |model, index| Trace::of(model, index);
+        let traces = (read(self.before, self.old), read(self.after, self.first), read(self.after, self.rest));
+        let (Some(old), Some(first), Some(rest)) = traces else {
+            return rejected(format!("the commands of instruction {} cannot be followed", self.old));
+        };
         if !self.same_place() {
             return rejected(
                 "the new RUN has other flags, another user or another state than the one it comes from",
@@ -81,9 +80,15 @@ impl Cut<'_> {
         if !moved.is_empty() && !old.stops_at_errors {
             return rejected("a RUN that was cut in two would have gone on behind an error");
         }
+        if !first.stops_at_errors || rest.stops_at_errors != old.stops_at_errors {
+            return rejected("a RUN would go on behind an error that has stopped it");
+        }
         let added = first.commands.get(moved.len()..).unwrap_or_default();
-        let install = self.fed(&first)?;
-        self.added_is_known(&first, added, kept, &install)
+        let Reads::Install(wanted) = self.read(self.before, self.old)? else {
+            return rejected("a RUN is added to one that installs nothing");
+        };
+        let install = self.fed(&first, &wanted)?;
+        self.added_is_known(&first, added, kept, (&wanted, &install))
     }
 
     /// Both RUNs are what the one was: flags, user, shell, variables, and the directory that they begin in.
@@ -103,26 +108,30 @@ impl Cut<'_> {
         begins.is_some() && same(self.first) && same(self.rest)
     }
 
-    /// The first RUN is an installation, and finds everything that it reads at its place.
-    fn fed(&self, first: &Trace) -> Result<Install, Rejected> {
-        let Some(has) = self.files.visible(self.after, self.first) else {
-            return rejected(format!("it is not known which files instruction {} sees", self.first));
+    /// What a RUN reads of the files that it sees.
+    fn read(&self, model: &BuildModel, index: usize) -> Result<Reads, Rejected> {
+        let Some(seen) = self.files.effective(model, index) else {
+            return rejected(format!("it is not known which files instruction {index} sees"));
         };
-        let locate = |path: &str| {
-            let found = has.iter().find(|file| file.target == path);
-            found.map(|file| file.path.clone())
-        };
-        let Reads::Install(install) = reads(self.context, self.after, self.first, &locate) else {
+        Ok(reads(self.context, model, index, &|path| seen.get(path).cloned()))
+    }
+
+    /// The first RUN is an installation, and finds everything at its place that it reads, and that the RUN before is
+    /// known to have read for it: what is missing is not seen by asking the first alone.
+    fn fed(&self, first: &Trace, wanted: &Install) -> Result<Box<Install>, Rejected> {
+        let Reads::Install(install) = self.read(self.after, self.first)? else {
             return rejected(format!("the new RUN `{}` is no installation of what is there", first.shown()));
         };
         if install.way != Way::Whole {
             return rejected("the new RUN needs the source");
         }
-        match &install.files {
-            Ok(needed) => {
-                needed_are_there(needed, self.files, (self.before, self.old), (self.after, self.first))?;
+        for files in [&install.files, &wanted.files] {
+            match files {
+                Ok(needed) => {
+                    needed_are_there(needed, self.files, (self.before, self.old), (self.after, self.first))?;
+                }
+                Err(refusal) => return rejected(format!("what the new RUN reads is not known: {refusal}")),
             }
-            Err(refusal) => return rejected(format!("what the new RUN reads is not known: {refusal}")),
         }
         Ok(install)
     }
@@ -134,7 +143,7 @@ impl Cut<'_> {
         new: &Trace,
         added: &[Step],
         kept: &[Step],
-        install: &Install,
+        (wanted, install): (&Install, &Install),
     ) -> Result<(), Rejected> {
         let Some((_, made)) = added.split_last() else { return Ok(()) };
         let Some(had) = self.files.visible(self.before, self.old) else {
@@ -143,13 +152,6 @@ impl Cut<'_> {
         for step in made {
             self.is_replaced(step, &had)?;
         }
-        let locate = |path: &str| {
-            let found = had.iter().find(|file| file.target == path);
-            found.map(|file| file.path.clone())
-        };
-        let Reads::Install(wanted) = reads(self.context, self.before, self.old, &locate) else {
-            return rejected("a RUN is added to one that installs nothing");
-        };
         let Way::Split { first, .. } = &wanted.way else {
             return rejected("a RUN is added to one that comes before the source itself");
         };

@@ -392,6 +392,6 @@ fn files(place: &Place<'_>, line: &Line<'_>, root: &str, node: &NodeProject) -> 
         return Err(Refusal::hazard("H060", reason));
     }
     // What a secret file says is only missed where it was there.
-    files.retain(|path| !path.ends_with(".env") || is_sent(path));
+    files.retain(|path| split(path).1 != ".env" || is_sent(path));
     Ok(files)
 }

@@ -119,7 +119,7 @@ impl<'a> Reading<'a> {
                 Command::Nothing => return Kind::Other,
                 Command::Installs(mut found) => {
                     if !is_literal {
-                        let text = shown(&self.text.script.text().get(simple.span.clone()));
+                        let text = shown(self.text.script.text().get(simple.span.clone()));
                         let reason = format!("what `{text}` reads is up to the shell");
                         found.files = Err(Refusal::hazard("H061", reason));
                     }
@@ -225,7 +225,7 @@ impl<'a> Reading<'a> {
         }
         let Node::Simple(simple) = &part.item.node else { return Reads::Anything };
         let start = simple.words.first().map_or(simple.span.start, |word| word.span.start);
-        Reads::Install(Install {
+        Reads::Install(Box::new(Install {
             command: command.clone(),
             range: self.text.file_range(self.instruction, &(start..simple.span.end)),
             stack: stack.name,
@@ -235,7 +235,7 @@ impl<'a> Reading<'a> {
             way,
             takes_back: rest.iter().find_map(|part| self.takes_back(part)),
             remarks,
-        })
+        }))
     }
 
     /// A command that makes the layer smaller by what an earlier command of the RUN has put there.
@@ -250,7 +250,7 @@ impl<'a> Reading<'a> {
             ["rm", rest @ ..] => rest.iter().any(|word| word.trim_end_matches('/').ends_with("node_modules")),
             _ => false,
         };
-        takes.then(|| shown(&self.text.script.text().get(simple.span.clone())))
+        takes.then(|| shown(self.text.script.text().get(simple.span.clone())))
     }
 
     /// The commands that come before the source, when `rest` has to stay behind it.
@@ -262,7 +262,7 @@ impl<'a> Reading<'a> {
     ) -> Result<Way, Refusal> {
         let stays = || {
             let text = rest.first().map(|part| self.text.script.text().get(part.item.node.span()));
-            let reason = format!("`{}` in the same step may read the source", shown(&text.flatten()));
+            let reason = format!("`{}` in the same step may read the source", shown(text.flatten()));
             Refusal::hazard("H061", reason)
         };
         let has_install = lead.iter().any(|part| matches!(part.kind, Kind::Install(..)));
@@ -392,6 +392,6 @@ fn variable(assignment: &crate::shell::Assignment) -> Option<(String, String)> {
 }
 
 /// A command as it is shown: on one line.
-fn shown(text: &Option<&str>) -> String {
+fn shown(text: Option<&str>) -> String {
     text.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
 }

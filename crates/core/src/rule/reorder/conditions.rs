@@ -133,7 +133,7 @@ fn between(subject: &Subject<'_>, found: &Found) -> Result<bool, Refusal> {
         }
         let has_variable = || passed.iter().any(|(_, copy)| uses_variable(copy));
         let is_relative = |copy: &Instruction| copy.values.last().is_none_or(|to| !to.text.starts_with('/'));
-        let passes = match instruction.keyword {
+        let may_pass = match instruction.keyword {
             Keyword::Label
             | Keyword::Expose
             | Keyword::Cmd
@@ -174,7 +174,7 @@ fn between(subject: &Subject<'_>, found: &Found) -> Result<bool, Refusal> {
             }
             _ => false,
         };
-        if !passes {
+        if !may_pass {
             return Err(Refusal::hazard(
                 "H063",
                 format!(

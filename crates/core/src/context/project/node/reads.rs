@@ -130,7 +130,7 @@ fn read_member(folder: Folder<'_>, member: &str, root: &mut NodeProject) -> Resu
     let text = inside.text("package.json").present().ok_or_else(unseen)?;
     let json = serde_json::from_str::<Value>(&text).ok().filter(Value::is_object).ok_or_else(unseen)?;
     let mut node = super::bare(&json, super::lock::detect(inside));
-    node.members = root.members.clone();
+    node.members.clone_from(&root.members);
     let (mut reads, scripted) = own(inside, &json, &mut node)?;
     let commands = match json.get("bin") {
         Some(Value::String(path)) => vec![path.clone()],
