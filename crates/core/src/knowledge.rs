@@ -10,6 +10,7 @@ mod programs;
 mod python;
 mod reference;
 mod runtime;
+mod siblings;
 mod tag;
 
 use std::collections::HashMap;

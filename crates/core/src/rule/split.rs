@@ -8,8 +8,11 @@
 //! The rule of thumb is that of H080: everything is kept but what only builds. Directories come over whole and at the same
 //! path, in the same release of the same distribution, with the same library of C (H067, H068, H084).
 
+mod compiled;
 mod compose;
 mod demands;
+mod dotnet;
+mod java;
 mod node;
 mod packages;
 mod python;
@@ -38,7 +41,7 @@ pub(crate) struct Stack {
 }
 
 /// The stacks, in the order in which they are asked.
-static STACKS: &[&Stack] = &[&node::STACK, &python::STACK];
+static STACKS: &[&Stack] = &[&node::STACK, &python::STACK, &java::STACK, &dotnet::STACK];
 
 /// What the final stage needs besides what stood in the stage: a stack's answer.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@
 
 use super::align::{Added, Alignment, Match};
 use super::{Differ, state_changes, trivia};
-use crate::model::{BuildModel, Cause, ConfigField, Delta, ImageConfig, Known, Meaning};
+use crate::model::{BuildModel, Cause, CommandLine, ConfigField, Delta, ImageConfig, Known, Meaning};
 use crate::syntax::{Instruction, Keyword};
 
 /// The last stage of `before` as two stages of `after`.
@@ -244,7 +244,14 @@ fn is_of_both_bases(field: &ConfigField, old: &ImageConfig, new: &ImageConfig) -
     match field {
         ConfigField::User => of_base(&old.user) && of_base(&new.user),
         ConfigField::Workdir => of_base(&old.workdir) && of_base(&new.workdir),
-        ConfigField::Entrypoint => of_base(&old.entrypoint) && of_base(&new.entrypoint),
+        // Two bases may have two entry points: that the one does what the other does is looked at with the bases.
+        ConfigField::Entrypoint => {
+            let inherited = |entrypoint: &Known<Option<CommandLine>>| {
+                of_base(entrypoint)
+                    || matches!(entrypoint, Known::Value(line) if line.as_ref().is_none_or(|line| !line.set_here))
+            };
+            inherited(&old.entrypoint) && inherited(&new.entrypoint)
+        }
         ConfigField::Cmd => of_base(&old.cmd) && of_base(&new.cmd),
         _ => false,
     }

@@ -112,6 +112,10 @@ impl Sides<'_> {
         if families.0.is_none() || families.0 != families.1 {
             return rejected("the final stage starts from another family of distributions");
         }
+        // A runtime for what was built with a compiler is another image, and has to be a known one.
+        if self.runs_elsewhere() {
+            return self.entry_points();
+        }
         if (old.registry, old.repository, &old.digest) != (new.registry, new.repository, &new.digest) {
             return rejected("the final stage starts from an image of another vendor (H084)");
         }
@@ -136,6 +140,57 @@ impl Sides<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What a container starts is said in the file, and neither image's own entry point acts by it (H010).
+    fn entry_points(&self) -> Result<(), Rejected> {
+        let config = &self.old.config;
+        let is_set = |command: &Known<Option<crate::model::CommandLine>>| {
+            command.value().is_some_and(|line| line.as_ref().is_some_and(|line| line.set_here))
+        };
+        if is_set(&config.entrypoint) {
+            return Ok(());
+        }
+        let passes_on = |stage: &Stage| {
+            stage.facts.as_ref().is_some_and(|facts| {
+                facts.entrypoint_branches == Some(false)
+                    || facts.entrypoint.as_ref().is_some_and(Vec::is_empty)
+            })
+        };
+        if !is_set(&config.cmd) || !passes_on(self.old) || !passes_on(self.last) {
+            return rejected("the entry points of the two base images may differ in what they do (H010)");
+        }
+        Ok(())
+    }
+
+    /// Whether the final stage starts from an image that is known to run what is built in the old one, and to have no
+    /// tools to build.
+    fn runs_elsewhere(&self) -> bool {
+        let (Some(old), Some(new)) = (reference(self.old), reference(self.last)) else { return false };
+        let runtimes = self.knowledge.runtimes_of(&old);
+        runtimes.iter().any(|runtime| ImageReference::parse(runtime).as_ref() == Some(&new))
+    }
+
+    /// Whether a file of the context that is not in the image any more was only there to build: a source of Java, or one
+    /// in a directory that a container neither starts in nor is told of.
+    fn only_builds(&self, target: &str) -> bool {
+        if !self.runs_elsewhere() {
+            return false;
+        }
+        let Known::Value(workdir) = &self.old.config.workdir else { return false };
+        let config = &self.old.config;
+        let told =
+            [&config.entrypoint, &config.cmd].into_iter().filter_map(|command| command.value()?.as_ref());
+        let directory = target.rsplit_once('/').map_or("", |(directory, _)| directory);
+        let top = directory.split('/').take(2).collect::<Vec<_>>().join("/");
+        let is_told = told.flat_map(|command| &command.words).any(|word| word.contains(&format!("{top}/")))
+            || self.before.stage_instructions(self.old).any(|(_, step)| {
+                matches!(step.keyword, Keyword::Env | Keyword::Healthcheck | Keyword::Volume)
+                    && step.arguments_text().contains(&top)
+            });
+        let is_java = reference(self.last).is_some_and(|image| image.tag.unwrap_or_default().contains("jre"));
+        (!is_at_or_below(target, workdir) && !is_at_or_below(workdir, &top) && !is_told)
+            || is_java && self.knowledge.is_java_build_input(target)
     }
 
     /// The COPYs from the build stage: of paths that are there, to the same paths.
@@ -189,7 +244,15 @@ impl Sides<'_> {
                 .any(|state| matches!(&state.workdir, Known::Value(workdir) if workdir == path))
         };
         let python = ["pip", "poetry", "uv ", "pipenv", "python"];
-        is_workdir(path)
+        // A jar that Maven or Gradle makes, or a step that names it: `mv target/*.jar app.jar`.
+        let is_jar = path.rsplit_once('/').is_some_and(|(directory, name)| {
+            let project = ["/target", "/build/libs"].iter().find_map(|place| directory.strip_suffix(place));
+            name.ends_with(".jar")
+                && (project.is_some_and(is_workdir) && mentions(&["mvn", "gradle"])
+                    || is_workdir(directory) && mentions(&[name]))
+        });
+        is_jar
+            || is_workdir(path)
             || mentions(&[path])
             || path.strip_suffix("/node_modules").is_some_and(is_workdir)
             || path.strip_suffix("/.venv").is_some_and(is_workdir)
@@ -229,7 +292,9 @@ impl Sides<'_> {
             return rejected("it is not known which files of the context are in the image");
         };
         let lost = had.iter().find(|file| {
-            !has.contains(*file) && !copies.iter().any(|copy| is_at_or_below(&file.target, &copy.path))
+            !has.contains(*file)
+                && !copies.iter().any(|copy| is_at_or_below(&file.target, &copy.path))
+                && !self.only_builds(&file.target)
         });
         match lost {
             Some(file) => rejected(format!("{} is not in the image any more", file.target)),
@@ -266,12 +331,31 @@ impl Sides<'_> {
             )
         };
         for word in words.iter().filter(|word| {
-            word.len() > 2 && !matches!(word.as_str(), "npm" | "start" | "node" | "run" | "exec")
+            word.len() > 2
+                && !matches!(word.as_str(), "npm" | "start" | "node" | "run" | "exec")
+                && !(self.runs_elsewhere() && matches!(word.as_str(), "java" | "dotnet"))
         }) {
             let is_program = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
                 && !word.starts_with('-');
             if is_program && brings(self.before, self.old, word) && !brings(self.after, self.last, word) {
                 return rejected(format!("`{word}`, which a container starts, is not installed any more"));
+            }
+        }
+        // What a runtime is told to run comes over: `java -jar target/shop.jar`, `dotnet out/Shop.dll`.
+        let workdir = config.workdir.value().map(String::as_str).unwrap_or_default();
+        for word in words.iter().filter(|word| word.ends_with(".jar") || word.ends_with(".dll")) {
+            let path = if word.starts_with('/') {
+                word.clone()
+            } else {
+                format!("{workdir}/{}", word.trim_start_matches("./"))
+            };
+            let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+            let comes = |copy: &FromBuild| {
+                is_at_or_below(&path, &copy.path)
+                    || path.contains('*') && copy.path.starts_with(&format!("{directory}/"))
+            };
+            if self.runs_elsewhere() && !copies.iter().any(comes) {
+                return rejected(format!("{path}, which a container starts, does not come over"));
             }
         }
         for word in words.iter().filter(|word| word.starts_with('/') && word.len() > 1) {
@@ -312,6 +396,7 @@ impl Sides<'_> {
                     }
                 }
                 _ if for_gyp => {}
+                _ if self.runs_elsewhere() && matches!(bare(name), "maven" | "gradle" | "ant") => {}
                 _ => return rejected(format!("the package {name} is not installed any more")),
             }
         }

@@ -112,8 +112,11 @@ pub(super) fn kept(stage: &BuildStage<'_>, command: &Command<'_>) -> Result<Kept
                     | "python3-pip"
                     | "python3-setuptools"
             );
+        // Where a JDK is the base, these build and nothing else.
+        let builds_java = matches!(stage.image.as_str(), "eclipse-temurin" | "openjdk")
+            && matches!(bare(name), "maven" | "gradle" | "ant");
         match remains(name) {
-            _ if is_for_gyp => kept.dropped.push(name.clone()),
+            _ if is_for_gyp || builds_java => kept.dropped.push(name.clone()),
             Remains::Itself => kept.packages.push(name.clone()),
             Remains::Only(left) => {
                 kept.packages.extend(left);
