@@ -112,7 +112,7 @@ fn temurin(tag: &str) -> Option<String> {
 }
 
 /// `3.9-eclipse-temurin-17-alpine` is built on `eclipse-temurin:17-jdk-alpine`; `3.6-jdk-11-slim` and `3.8-openjdk-8` on
-/// OpenJDK, of which only these two versions have a JRE.
+/// `openjdk`, of which only these two versions have a JRE.
 fn maven(tag: &str) -> Option<String> {
     let parts: Vec<&str> = tag.split('-').collect();
     let at = |name: &[&str]| {
@@ -145,7 +145,7 @@ fn gradle(tag: &str) -> Option<String> {
     })
 }
 
-/// OpenJDK has a JRE up to version 11. Behind it only Temurin has one, for Alpine too.
+/// `openjdk` has a JRE up to version 11. Behind it only Temurin has one, for Alpine too.
 fn openjdk(tag: &str) -> Option<String> {
     let mut parts = tag.split('-');
     let version = java_version(parts.next()?)?;

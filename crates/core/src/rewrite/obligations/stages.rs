@@ -66,6 +66,11 @@ fn is_at_or_below(path: &str, directory: &str) -> bool {
     path == directory || path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
 }
 
+/// Whether a name has one of these endings, which stand behind its last dot.
+fn has_ending(name: &str, endings: &[&str]) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, ending)| endings.contains(&ending))
+}
+
 fn reference(stage: &Stage) -> Option<ImageReference> {
     match &stage.base {
         Base::Image(reference) => ImageReference::parse(reference),
@@ -247,7 +252,7 @@ impl Sides<'_> {
         // A jar that Maven or Gradle makes, or a step that names it: `mv target/*.jar app.jar`.
         let is_jar = path.rsplit_once('/').is_some_and(|(directory, name)| {
             let project = ["/target", "/build/libs"].iter().find_map(|place| directory.strip_suffix(place));
-            name.ends_with(".jar")
+            has_ending(name, &["jar"])
                 && (project.is_some_and(is_workdir) && mentions(&["mvn", "gradle"])
                     || is_workdir(directory) && mentions(&[name]))
         });
@@ -343,7 +348,7 @@ impl Sides<'_> {
         }
         // What a runtime is told to run comes over: `java -jar target/shop.jar`, `dotnet out/Shop.dll`.
         let workdir = config.workdir.value().map(String::as_str).unwrap_or_default();
-        for word in words.iter().filter(|word| word.ends_with(".jar") || word.ends_with(".dll")) {
+        for word in words.iter().filter(|word| has_ending(word, &["jar", "dll"])) {
             let path = if word.starts_with('/') {
                 word.clone()
             } else {

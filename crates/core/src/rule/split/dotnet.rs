@@ -73,7 +73,7 @@ fn starts_what_was_built(started: &demands::Started) -> Result<(), Refusal> {
     for words in &started.commands {
         let at = words.iter().position(|word| word.rsplit('/').next() == Some("dotnet"));
         let Some(next) = at.and_then(|at| words.get(at + 1)) else { continue };
-        let is_program = next.ends_with(".dll") || next.starts_with('$') || next == "exec";
+        let is_program = next.strip_suffix(".dll").is_some() || next.starts_with('$') || next == "exec";
         if !is_program {
             return Err(Refusal::hazard("H075", format!("`dotnet {next}` is run when a container starts")));
         }
