@@ -113,7 +113,9 @@ fn install_of(stage: &BuildStage<'_>, packages: &[String]) -> Result<String, Ref
         return Ok(format!("RUN apk add --no-cache {}", packages.join(" ")));
     }
     let tag = stage.base.rsplit_once(':').map_or("latest", |(_, tag)| tag);
-    if !stage.subject.knowledge.is_installable(&stage.image, tag) && !installs_with_apt(stage) {
+    // The releases of Ubuntu that images are built on stay where they are.
+    let stays = stage.facts.family == Some(crate::knowledge::Family::Ubuntu);
+    if !stays && !stage.subject.knowledge.is_installable(&stage.image, tag) && !installs_with_apt(stage) {
         return Err(refused("would have to be installed, and the packages of the base's release are gone"));
     }
     let install = format!("apt-get install -y --no-install-recommends {}", packages.join(" "));
