@@ -7,6 +7,9 @@ use crate::model::is_file;
 /// Files beside the Dockerfiles that say how something is built: at most so many are searched.
 const MAX_BUILD_FILES: usize = 400;
 
+/// What builds a part of a monorepo lies at most so deep.
+const MAX_DEPTH: usize = 4;
+
 /// A larger file is not searched: nobody wrote it by hand.
 const MAX_SEARCHED: u64 = 256 * 1024;
 
@@ -107,7 +110,7 @@ fn is_inside(path: &str, directory: &str) -> bool {
     path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Whether a file says how something is built, outside of what was installed.
+/// Whether a file says how something is built.
 fn is_build_file(path: &str) -> bool {
     const NAMES: &[&str] = &[
         "Makefile",
@@ -135,26 +138,29 @@ fn is_build_file(path: &str) -> bool {
         "hugo.toml",
         "hugo.yaml",
         "config.toml",
-        "docusaurus.config.js",
-        "docusaurus.config.ts",
-        "next.config.js",
-        "next.config.mjs",
-        "next.config.ts",
-        "vite.config.js",
-        "vite.config.ts",
-        "vue.config.js",
-        "webpack.config.js",
+        "Taskfile.yml",
+        "Taskfile.yaml",
+        "Earthfile",
     ];
+    const ENDINGS: &[&str] = &[
+        ".gemspec",
+        ".csproj",
+        ".sh",
+        ".gradle",
+        ".gradle.kts",
+        ".props",
+        ".targets",
+        ".cmake",
+        ".mk",
+        ".rake",
+        ".nix",
+    ];
+    const SCRIPTS: &[&str] = &[".js", ".mjs", ".cjs", ".ts", ".py", ".rb", ".php"];
+    const FOLDERS: &[&str] = &["scripts", "script", "tools", "bin", "build", "ci", "hack", "config", "tasks"];
     let (directory, name) = split(path);
-    let is_shallow = directory.split('/').count() <= 2;
-    let ours = !directory.split('/').any(|part| {
-        matches!(
-            part,
-            "node_modules" | "vendor" | ".git" | ".venv" | "venv" | "env" | "site-packages" | "target"
-        )
-    });
-    let by_ending = [".gemspec", ".csproj", ".sh"].iter().any(|ending| name.ends_with(ending));
-    ours && is_shallow && (NAMES.contains(&name) || by_ending)
+    let ends_in = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
+    let is_script = ends_in(SCRIPTS) && (name.contains(".config.") || FOLDERS.contains(&split(directory).1));
+    directory.split('/').count() <= MAX_DEPTH && (NAMES.contains(&name) || ends_in(ENDINGS) || is_script)
 }
 
 /// What git does not know by the `.gitignore` files at the root and beside a path.

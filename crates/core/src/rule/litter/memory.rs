@@ -87,11 +87,21 @@ impl Memory {
         demands
     }
 
+    /// The files whose text is not the one that their demands were made from.
+    fn changed(&self, subject: &Subject<'_>) -> Vec<usize> {
+        let known = self.demands.borrow();
+        let is_known = |file: usize| {
+            let text = subject.siblings.text(file);
+            matches!(known.get(file), Some(Known(Some((of, _)))) if Arc::ptr_eq(of, text))
+        };
+        (0..subject.siblings.group_len()).filter(|file| !is_known(*file)).collect()
+    }
+
     /// What is to be said about an ignore file for a scope; `None` when the context cannot be listed.
     pub(crate) fn judged(&self, subject: &Subject<'_>, scope: &Scope) -> Option<Rc<Judged>> {
         let generation = subject.siblings.generation();
         if self.generation.get() != Some(generation) {
-            for file in 0..subject.siblings.group_len() {
+            for file in self.changed(subject) {
                 self.of_file(subject, file);
             }
             self.generation.set(Some(generation));
