@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Explain(ExplainArguments),
     /// List the rules
     Rules(RulesArguments),
+    /// Serve an editor over standard input and output (Language Server Protocol)
+    Lsp,
     /// Print a completion script for a shell
     Completions(CompletionsArguments),
 }

@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Command::Why(arguments) => commands::why::run(&arguments),
         Command::Explain(arguments) => commands::explain::run(&arguments),
         Command::Rules(arguments) => commands::rules::run(&arguments),
+        Command::Lsp => dockmend_lsp::serve().map(|()| Exit::Success).map_err(Into::into),
         Command::Completions(arguments) => commands::completions::run(&arguments),
     };
     match ended {

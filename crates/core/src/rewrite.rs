@@ -209,6 +209,16 @@ impl Engine {
         Self::plan_finding(&analysis, file, finding)
     }
 
+    /// Computes the fix of a finding without showing it to the gate: to name it in a menu, never to apply it.
+    ///
+    /// # Errors
+    /// A [`Refusal`] when the finding has no fix, or when a condition of the fix does not hold.
+    pub fn propose(&self, group: &ContextGroup<'_>, file: usize, key: &FindingKey) -> Result<Plan, Refusal> {
+        let analysis = Analysis::new(self, group);
+        let finding = analysis.report(file).findings.iter().find(|finding| finding.key == *key);
+        Self::draft(&analysis, file, finding.ok_or_else(|| Refusal::because("the finding is gone"))?)
+    }
+
     /// Fixes what is permitted in every file of the group.
     pub fn fix(&self, group: &ContextGroup<'_>, options: &FixOptions) -> Rewrite {
         let overlay = group::Overlay::new(group.context);
