@@ -4,7 +4,7 @@ mod sent;
 pub(super) mod stages;
 mod steps;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::sent::Sent;
 use super::gate::Rejected;
@@ -127,13 +127,10 @@ fn nothing_is_missed(
         if !lost.iter().any(|delta| delta.instruction() == Some(pair.before)) {
             continue;
         }
-        let Some(had) = files.visible(before, pair.before) else {
+        let Some(had) = files.effective(before, pair.before) else {
             return rejected(format!("it is not known which files instruction {} sees", pair.before));
         };
-        let locate = |path: &str| {
-            let found = had.iter().find(|file| file.target == path);
-            found.map(|file| file.path.clone())
-        };
+        let locate = |path: &str| source_of(&had, path);
         let needed = match reads(context, before, pair.before, &locate) {
             Reads::Nothing => continue,
             Reads::Install(install) if install.way != Way::Whole => {
@@ -181,6 +178,19 @@ fn copies_keep_their_order(before: &BuildModel, after: &BuildModel) -> Result<()
         }
     }
     Ok(())
+}
+
+/// The context's file for a path in the image, or its directory for a directory that has some of its files.
+fn source_of(files: &BTreeMap<String, String>, path: &str) -> Option<String> {
+    if let Some(file) = files.get(path) {
+        return Some(file.clone());
+    }
+    let below = format!("{}/", path.trim_end_matches('/'));
+    let inside = files.range(below.clone()..).take_while(|(target, _)| target.starts_with(&below));
+    inside.into_iter().find_map(|(target, file)| {
+        let directory = file.strip_suffix(target.strip_prefix(&below)?)?;
+        Some(directory.trim_end_matches('/').to_owned())
+    })
 }
 
 /// What the copies of a file mean, in order: the index, and the meaning with the number of the stage.

@@ -16,6 +16,7 @@ use crate::text::TextRange;
 use super::{ContextView, Refusal};
 
 mod dotnet;
+mod filled;
 mod go;
 mod harmless;
 mod java;
@@ -25,6 +26,7 @@ mod python;
 mod reading;
 mod ruby;
 mod rust;
+mod system;
 mod words;
 
 /// Every stack whose installations are understood. To add one: a file beside this with its [`Stack`], and a line here.

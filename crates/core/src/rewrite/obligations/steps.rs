@@ -12,7 +12,7 @@ use crate::shell::{Item, Joiner, Node};
 use crate::syntax::Keyword;
 
 use super::super::gate::Rejected;
-use super::{needed_are_there, rejected};
+use super::{needed_are_there, rejected, source_of};
 
 /// The RUNs of both files belong together: the same ones in the same order, but that one may have been cut in two, or
 /// have got a RUN before it that installs its dependencies.
@@ -113,7 +113,7 @@ impl Cut<'_> {
         let Some(seen) = self.files.effective(model, index) else {
             return rejected(format!("it is not known which files instruction {index} sees"));
         };
-        Ok(reads(self.context, model, index, &|path| seen.get(path).cloned()))
+        Ok(reads(self.context, model, index, &|path| source_of(&seen, path)))
     }
 
     /// The first RUN is an installation, and finds everything at its place that it reads, and that the RUN before is
@@ -256,18 +256,18 @@ impl Trace {
 /// Whether a command changes nothing but the shell that it runs in.
 fn sets_the_shell(item: &Item) -> bool {
     let Node::Simple(simple) = &item.node else { return false };
+    // A variable has the same value in both RUNs; what a substitution gives may come from a file.
+    let is_plain = simple.redirects.is_empty()
+        && simple.words.iter().all(|word| word.substitutions().next().is_none() && !word.has_glob);
     match simple.name() {
         // The script that switches a virtual environment on.
         Some("." | "source") => {
-            let words = simple.literal_words().unwrap_or_default();
-            simple.redirects.is_empty()
-                && matches!(&words[..], [_, script] if script.ends_with("/bin/activate"))
+            let script = simple.words.last().map(|word| word.raw().trim_end_matches('"'));
+            is_plain
+                && simple.words.len() == 2
+                && script.is_some_and(|script| script.ends_with("/bin/activate"))
         }
-        Some(name) => {
-            ["cd", "set", "export", "umask"].contains(&name)
-                && simple.literal_words().is_some()
-                && simple.redirects.is_empty()
-        }
+        Some(name) => ["cd", "set", "export", "umask"].contains(&name) && is_plain,
         None => simple.words.is_empty() && !simple.assignments.is_empty(),
     }
 }

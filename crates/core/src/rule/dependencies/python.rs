@@ -91,6 +91,7 @@ impl<'a> Call<'a> {
                 "-m" => Some(Self { words, start: at + 2, name: one_name(words.get(at + 1)?) }),
                 "-c" => Some(Self { words, start: at + 1, name: "python" }),
                 "setup.py" | "./setup.py" => Some(Self { words, start: at + 1, name: "setup.py" }),
+                script if installer(script).is_some() => Some(Self { words, start: at, name: "installer" }),
                 _ => None,
             };
         }
@@ -129,6 +130,12 @@ impl<'a> Call<'a> {
         words.insert((self.start + at + 1).min(words.len()), flag.to_owned());
         words.join(" ")
     }
+}
+
+/// The name of a script that installs a tool, as its authors publish it.
+fn installer(script: &str) -> Option<&str> {
+    let name = script.rsplit('/').next().unwrap_or(script);
+    ["get-pip.py", "ez_setup.py", "get-poetry.py", "install-poetry.py"].contains(&name).then_some(name)
 }
 
 /// The tool of a program or module.

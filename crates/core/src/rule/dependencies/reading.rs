@@ -1,12 +1,13 @@
 //! The commands of one RUN, put together: what they read, and which of them can run before the source is copied.
 
 use crate::model::{ShellText, State};
-use crate::shell::{Item, Join, Joiner, Node, RedirectOp, Simple};
+use crate::shell::{Item, Join, Joiner, Node, Pipeline, RedirectOp, Simple};
 use crate::syntax::Instruction;
 
+use super::filled::{Filled, fill};
 use super::{
     Command, ContextView, Dependencies, First, Install, Locate, Place, Reads, Refusal, Removed, STACKS,
-    Stack, Way, cache_mounts, harmless, is_context_mount, java, place_from,
+    Stack, Way, cache_mounts, harmless, is_context_mount, java, place_from, system,
 };
 
 /// A RUN that is being read.
@@ -79,6 +80,7 @@ impl<'a> Reading<'a> {
         for item in text.script.list() {
             let kind = match &item.node {
                 Node::Simple(simple) if item.background.is_none() => reading.simple(simple),
+                Node::Pipeline(pipeline) if item.background.is_none() => reading.pipeline(pipeline),
                 _ => Kind::Other,
             };
             reading.parts.push(Part { item, kind });
@@ -86,16 +88,65 @@ impl<'a> Reading<'a> {
         reading
     }
 
+    /// Commands joined by `|`: nothing is read where none of them reads anything, and a program may come that way:
+    /// `curl -sSL https://install.python-poetry.org | python3 -`.
+    fn pipeline(&mut self, pipeline: &Pipeline) -> Kind {
+        let reads_nothing = pipeline.commands.iter().enumerate().all(|(at, command)| {
+            let Node::Simple(simple) = command else { return false };
+            let words = simple.literal_words().unwrap_or_default();
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let place = self.place(&self.variables);
+            let is_fed = at > 0
+                && simple.redirects.iter().all(is_thrown_away)
+                && system::reads_its_input(&place, &words);
+            is_fed || matches!(self.simple(simple), Kind::Nothing)
+        });
+        if reads_nothing { Kind::Nothing } else { Kind::Other }
+    }
+
+    fn place<'b>(&'b self, variables: &'b [(String, String)]) -> Place<'b> {
+        Place {
+            context: self.context,
+            directory: &self.directory,
+            begins: &self.begins,
+            caches: &self.caches,
+            state: self.state,
+            locate: self.locate,
+            variables,
+        }
+    }
+
+    /// The value of a variable that nothing else can set: the text itself, or ENV.
+    fn set(&self, name: &str) -> Option<&str> {
+        let own = self.variables.iter().rev().find(|(known, _)| known == name);
+        let outside = || self.state.env().find(|(known, _)| *known == name)?.1.value();
+        own.map(|(_, value)| value.as_str()).or_else(|| outside().map(String::as_str))
+    }
+
+    /// Whether output goes to a file that the context has nothing to do with.
+    fn goes_elsewhere(&self, redirect: &crate::shell::Redirect) -> bool {
+        let is_output = matches!(redirect.operator, RedirectOp::Write | RedirectOp::Append);
+        let Some(target) = redirect.target.value().filter(|_| is_output && redirect.here_doc.is_none())
+        else {
+            return false;
+        };
+        !self.is_copied(target)
+    }
+
     /// What one command is.
     fn simple(&mut self, simple: &Simple) -> Kind {
-        let is_plain = simple.redirects.iter().all(is_thrown_away)
-            && simple.assignments.iter().all(|assignment| assignment.value.value().is_some());
+        let is_plain =
+            simple.redirects.iter().all(|redirect| is_thrown_away(redirect) || self.goes_elsewhere(redirect))
+                && simple.assignments.iter().all(|assignment| assignment.value.value().is_some());
         if is_plain && harmless::removes_caches(simple) {
             return Kind::Nothing;
         }
-        let known: Vec<&str> = simple.words.iter().filter_map(|word| word.value()).collect();
+        let filled: Vec<Filled> =
+            simple.words.iter().filter_map(|word| fill(word, &|name| self.set(name))).collect();
+        let known: Vec<&str> = filled.iter().map(Filled::text).collect();
         let is_literal = is_plain && known.len() == simple.words.len();
-        if is_literal && self.is_prelude(simple, &known) {
+        let is_typed = filled.iter().all(|word| matches!(word, Filled::Known(_)));
+        if is_literal && is_typed && self.is_prelude(simple, &known) {
             return Kind::Prelude;
         }
         if is_literal && harmless::reads_nothing(&known) {
@@ -103,22 +154,26 @@ impl<'a> Reading<'a> {
         }
         let mut variables = self.variables.clone();
         variables.extend(simple.assignments.iter().filter_map(variable));
-        let place = Place {
-            context: self.context,
-            directory: &self.directory,
-            begins: &self.begins,
-            caches: &self.caches,
-            state: self.state,
-            locate: self.locate,
-            variables: &variables,
-        };
+        let place = self.place(&variables);
+        // The name of a package may be in a variable.
+        let are_names = simple.words.first().is_some_and(|word| word.value().is_some())
+            && simple.words.iter().all(|word| {
+                let is_variable = word.substitutions().next().is_none() && !word.has_glob && !word.has_tilde;
+                word.value().is_some() || is_variable
+            });
+        if is_plain && are_names && system::minds_no_words(&known)
+            || is_literal && system::reads_nothing(&place, &known)
+        {
+            return Kind::Nothing;
+        }
         for stack in STACKS {
             match (stack.read)(&place, &known) {
                 Command::NotMine => {}
                 Command::Nothing if is_literal => return Kind::Nothing,
                 Command::Nothing => return Kind::Other,
                 Command::Installs(mut found) => {
-                    if !is_literal {
+                    let is_typed_again = is_typed || found.first == First::Move;
+                    if !is_literal || !is_typed_again {
                         let text = shown(self.text.script.text().get(simple.span.clone()));
                         let reason = format!("what `{text}` reads is up to the shell");
                         found.files = Err(Refusal::hazard("H061", reason));
@@ -247,8 +302,12 @@ impl<'a> Reading<'a> {
             ["apt-get" | "apt" | "dnf" | "yum" | "microdnf", rest @ ..] => {
                 rest.iter().any(|word| matches!(*word, "remove" | "purge" | "autoremove"))
             }
-            ["rm", rest @ ..] => rest.iter().any(|word| word.trim_end_matches('/').ends_with("node_modules")),
-            _ => false,
+            ["rm", rest @ ..]
+                if rest.iter().any(|word| word.trim_end_matches('/').ends_with("node_modules")) =>
+            {
+                true
+            }
+            _ => harmless::removes_caches(simple) || system::cleans_up(&words),
         };
         takes.then(|| shown(self.text.script.text().get(simple.span.clone())))
     }

@@ -28,7 +28,7 @@ pub(crate) fn conditions(subject: &Subject<'_>, found: &Found) -> Result<Ready, 
     let is_shipped = model.stage_of(found.run).is_some_and(|stage| stage.shipped);
     if let (Some(command), true) = (&found.install.takes_back, is_shipped) {
         let reason = format!("`{command}` in the same step takes away what a layer of its own would keep");
-        return Err(Refusal::hazard("H061", reason));
+        return Err(Refusal::hazard("H092", reason));
     }
     let at_copy = between(subject, found)?;
     let view = FileView::new(subject.context);

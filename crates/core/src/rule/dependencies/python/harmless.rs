@@ -31,6 +31,8 @@ pub(super) fn reads_nothing(place: &Place<'_>, call: &Call<'_>) -> bool {
         }
         ("pipx", ["ensurepath", ..]) => true,
         ("ensurepip", _) => true,
+        // One that was fetched; one of the context is a file of the source.
+        ("installer", [script, ..]) => place.file(script).is_none(),
         ("venv" | "virtualenv", rest) => {
             let target = rest.iter().rfind(|word| !word.starts_with('-'));
             // What lies at its place in the context is in the way of what is installed there (H060).

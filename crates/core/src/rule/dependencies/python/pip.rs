@@ -289,6 +289,11 @@ fn install(place: &Place<'_>, call: &Call<'_>, is_uv: bool) -> Command {
         found.also(place, "pyproject.toml");
     }
     if sources.local.is_empty() {
+        // Packages of an index by their names, and nothing that leads to a file.
+        let by_name = found.project.is_none() && found.files.is_empty() && !found.made && !found.unseen;
+        if by_name && found.refusal.is_none() && !command.packages.is_empty() {
+            return Command::Nothing;
+        }
         let makes = environment(place, call);
         return found.command(makes, First::Move);
     }
