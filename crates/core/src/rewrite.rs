@@ -16,6 +16,7 @@ mod report;
 mod safety;
 #[cfg(test)]
 mod tests;
+mod user;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

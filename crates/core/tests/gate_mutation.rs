@@ -605,3 +605,54 @@ fn wrong_orders_are_rejected_by_what_the_gate_sees_itself() {
     let first = let_through.iter().take(12).cloned().collect::<Vec<_>>().join("\n========\n");
     assert!(let_through.is_empty(), "{} were let through, such as\n{first}", let_through.len());
 }
+
+/// A fix of the user, and edits that leave the container as root, without its files, or as somebody else.
+#[test]
+fn every_wrong_user_is_rejected() {
+    let text = "FROM node:22 AS build\nWORKDIR /src\nRUN npm ci\nFROM python:3.12-slim\nWORKDIR /app\nRUN pip install flask\n\
+                COPY . .\nVOLUME /data\nCMD [\"python\", \"app.py\"]\n";
+    let engine =
+        Engine::new(Settings::combine(&[Options::parse("select = [\"root-user\"]").unwrap()]).unwrap());
+    let group = ContextGroup::of_text(text);
+    let finding = engine.check(&group)[0].findings[0].key.clone();
+    let verified = engine.plan(&group, 0, &finding).unwrap();
+    let right = verified.plan.dockerfile().unwrap().apply(text).unwrap();
+    let before = BuildModel::of(text);
+    gate::compare(&before, &BuildModel::of(&right), &verified.plan.declared).expect("the right fix passes");
+
+    let user = "USER 10001:10001\n";
+    let without = right.replace(user, "");
+    let lines: Vec<&str> = right.lines().collect();
+    let run = lines.iter().find(|line| line.starts_with("RUN groupadd")).unwrap();
+    let run_line = format!("{run}\n");
+    let mutants = [
+        without.clone(),
+        without.replace("RUN pip install", &format!("{user}RUN pip install")),
+        without.replace("WORKDIR /app", &format!("{user}WORKDIR /app")),
+        without.replace("RUN npm ci\n", &format!("RUN npm ci\n{user}")),
+        right.replace(user, "USER 10002:10001\n"),
+        right.replace(user, "USER app\n"),
+        right.replace(user, "USER 10001:10001\nUSER root\n"),
+        right.replace(" --chown=10001:10001", ""),
+        right.replace(" --chown=10001:10001", " --chown=10002:10001"),
+        right.replace("COPY --chown=10001:10001 . .", "COPY --chown=10001:10001 . /"),
+        right.replace("chown 10001:10001 /app", "chown 10002:10001 /app"),
+        right.replace("chown 10001:10001 /app", "chown -R 10001:10001 /app"),
+        right.replace("chown 10001:10001 /app", "chown 10001:10001 /usr"),
+        right.replace(&run_line, ""),
+        right.replace(&run_line, "").replace("RUN npm ci\n", &format!("RUN npm ci\n{run_line}")),
+        right.replace("--uid 10001", "--uid 0"),
+    ];
+    for mutant in mutants {
+        assert_ne!(mutant, right);
+        let judged = gate::compare(&before, &BuildModel::of(&mutant), &verified.plan.declared);
+        assert!(judged.is_err(), "let through:\n{mutant}");
+    }
+    // What is given behind VOLUME may be lost.
+    let given =
+        lines.iter().find(|line| line.contains("/data") && line.starts_with("RUN mkdir")).unwrap_or(run);
+    let late = right
+        .replace(&format!("{given}\n"), "")
+        .replace("VOLUME /data\n", &format!("VOLUME /data\n{given}\n"));
+    assert!(gate::compare(&before, &BuildModel::of(&late), &verified.plan.declared).is_err(), "{late}");
+}

@@ -165,6 +165,9 @@ pub(super) fn hold<'a>(
     observed.extend(super::obligations::context_deltas(analysis, file, &after, &overlay, reorders)?);
     let declared: Vec<Delta> = plans.iter().flat_map(|plan| plan.declared.iter().cloned()).collect();
     compare_deltas(&observed, &declared)?;
+    if findings.iter().any(|finding| finding.rule.rewrite == Some("user")) {
+        super::user::holds(before, &after, &observed)?;
+    }
 
     if *after_text != *before.file().text() {
         let before = Some(before.file().shared_text());

@@ -4,6 +4,7 @@
 //! container starts, the scripts of packages, the sources, Compose files. The answer is one-sided: a refusal may be needless,
 //! but what is let through has been looked at. Without a context, what a script does cannot be seen, and is refused.
 
+mod built;
 mod compose;
 mod files;
 mod judge;
@@ -227,6 +228,11 @@ impl<'a> Survey<'a> {
             let text = place_in(self.workdir(), word).and_then(|path| self.files().text(self.subject, &path));
             is_one(word) || text.is_some_and(|text| text.split_whitespace().any(is_one))
         })
+    }
+
+    /// The text of a file of the context, by its path in the image.
+    fn text_of(&self, path: &str) -> Option<String> {
+        self.files().text(self.subject, path)
     }
 
     /// Whether the context has files that come to stand in a directory.

@@ -1,16 +1,14 @@
 //! Judges the commands that a container starts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::paths::{self, WRITTEN, directory_for, is_free, is_givable, is_in_root_home};
 use super::{Needs, Survey};
 use crate::knowledge::{ProgramRole, Start};
-use crate::model::{Base, Source};
-use crate::rule::exec_form::lineage;
 use crate::rule::process::behind_wrappers;
 use crate::rule::{Refusal, Subject};
 use crate::shell::Script;
-use crate::syntax::{Instruction, Keyword};
+use crate::syntax::Keyword;
 
 /// Parts of the names of programs that work on the host: on its containers, its network or its hardware.
 const PRIVILEGED: &str = "docker kube- minikube csi cni bpf wireguard vpn nfqueue libvirt kimchi xen cadvisor cron ofelia \
@@ -81,6 +79,10 @@ pub(super) struct Judge<'s, 'a> {
     /// What a script was given: `"$@"`.
     pub(super) arguments: Vec<String>,
     pub(super) depth: usize,
+    /// The functions that the scripts have defined so far.
+    pub(super) functions: BTreeSet<String>,
+    /// The directory of the script that is read.
+    pub(super) home: Option<String>,
     /// Whether it is a script of a package that is read: its words may be programs of packages.
     pub(super) in_package: bool,
 }
@@ -109,6 +111,8 @@ impl<'s, 'a> Judge<'s, 'a> {
             variables: BTreeMap::new(),
             arguments: Vec::new(),
             depth: 0,
+            functions: BTreeSet::new(),
+            home: None,
             in_package: false,
         }
     }
@@ -117,7 +121,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         self.survey.subject
     }
 
-    fn seen(&self) -> bool {
+    pub(super) fn seen(&self) -> bool {
         self.survey.knows_context()
     }
 
@@ -187,7 +191,9 @@ impl<'s, 'a> Judge<'s, 'a> {
         let Some(program) = words.first() else {
             return refuse("H025", "it is not known what a container starts");
         };
-        let result = if self.subject().knowledge.is_shell(program) {
+        let result = if name_of(program) == "busybox" {
+            self.applet(&words)
+        } else if self.subject().knowledge.is_shell(program) {
             self.shell(&words)
         } else if self.is_script(program) {
             self.script(&program.clone(), words.get(1..).unwrap_or_default())
@@ -196,6 +202,17 @@ impl<'s, 'a> Judge<'s, 'a> {
         };
         self.depth -= 1;
         result
+    }
+
+    /// `busybox httpd`, `busybox sh`.
+    fn applet(&mut self, words: &[String]) -> Result<(), Refusal> {
+        let rest = words.get(1..).unwrap_or_default();
+        match rest.first().map(String::as_str) {
+            // They serve and wait as any user; only crond and its like want more.
+            Some("httpd" | "nc" | "sleep" | "tail" | "top" | "echo" | "cat") => self.arguments(words),
+            Some(applet) if applet != "busybox" => self.words(rest.to_vec()),
+            _ => refuse("H040", "the image is for working in: it starts a shell"),
+        }
     }
 
     fn shell(&mut self, words: &[String]) -> Result<(), Refusal> {
@@ -229,9 +246,9 @@ impl<'s, 'a> Judge<'s, 'a> {
         let text = self.script_text(program);
         text.is_some_and(|text| {
             let first = text.lines().next().unwrap_or_default();
-            let shell = first
-                .strip_prefix("#!")
-                .map(|line| line.trim().rsplit(['/', ' ']).next().unwrap_or_default());
+            let mut words = first.strip_prefix("#!").unwrap_or_default().split_whitespace();
+            // `#!/usr/bin/env bash` names it behind env, and flags may follow.
+            let shell = words.find(|word| name_of(word) != "env" && !word.starts_with('-'));
             shell.is_some_and(|shell| self.subject().knowledge.is_shell(shell))
         })
     }
@@ -286,7 +303,8 @@ impl<'s, 'a> Judge<'s, 'a> {
         if let Some(sign) = PRIVILEGED.split(' ').find(|sign| name.to_ascii_lowercase().contains(sign)) {
             return refuse("H038", format!("`{name}` seems to work on the host or its network ({sign})"));
         }
-        if self.is_interpreted(words)? || self.is_installed(name) || self.in_package {
+        if self.is_interpreted(words)? || self.is_installed(name) || self.is_declared(name) || self.in_package
+        {
             return Ok(());
         }
         if self.is_built(words) {
@@ -478,86 +496,6 @@ impl<'s, 'a> Judge<'s, 'a> {
         Ok(words.iter().skip(1).any(|word| !word.starts_with('-'))
             || (name.starts_with("php") && rest.iter().any(|word| word == "-S")))
     }
-
-    /// A program of a package of that name: a server, where the image has a port or the context is known.
-    fn is_installed(&self, name: &str) -> bool {
-        let is_service = !self.survey.stage.config.exposed.is_empty() || self.seen();
-        let is_named = |text: &str| {
-            text.split_whitespace()
-                .any(|word| word.split(['=', '<', '>', '[', '~', '@']).next() == Some(name))
-        };
-        is_service
-            && !self.subject().knowledge.is_interpreter(name)
-            && self.survey.lineage.iter().any(|(_, instruction)| {
-                let text = instruction.arguments_text();
-                let installs = [
-                    "pip install",
-                    "pip3 install",
-                    "npm install -g",
-                    "npm i -g",
-                    "npm install --global",
-                    "yarn global add",
-                ];
-                instruction.keyword == Keyword::Run
-                    && installs.iter().any(|install| text.contains(install))
-                    && is_named(text)
-            })
-    }
-
-    /// A program that the file compiles, in this stage or in the one it is copied from.
-    fn is_built(&self, words: &[String]) -> bool {
-        let program = words.first().map(String::as_str).unwrap_or_default();
-        let name = name_of(program);
-        // `start` and its like are words that the script of an Erlang or JVM release takes.
-        let is_release =
-            words.get(1).is_some_and(|word| matches!(word.as_str(), "start" | "foreground" | "console"));
-        if name.contains('.') || (!self.seen() && prepares(name)) || is_release {
-            return false;
-        }
-        let subject = self.subject();
-        let lineage_here = &self.survey.lineage;
-        if program.starts_with("/go/bin/")
-            || lineage_here.iter().any(|(index, step)| compiles(subject, *index, step))
-        {
-            let installs = || lineage_here.iter().any(|(_, step)| installs_what_it_compiles(step));
-            return program.contains('/') || installs();
-        }
-        let Some((index, _)) = lineage_here.iter().rev().find(|(index, step)| {
-            step.keyword == Keyword::Copy
-                && subject.model.copy_source(*index).is_some()
-                && self.may_bring(step, program)
-        }) else {
-            return false;
-        };
-        let Some(Source::Stage(from)) = subject.model.copy_source(*index) else { return false };
-        let Some(from) = subject.model.stages().get(from) else { return false };
-        // Where there is no interpreter, a program is a binary.
-        let alone = matches!(self.survey.stage.base, Base::Scratch);
-        alone || lineage(subject.model, from).iter().any(|(index, step)| compiles(subject, *index, step))
-    }
-
-    /// Whether a COPY can be what puts the program at its path.
-    fn may_bring(&self, copy: &Instruction, program: &str) -> bool {
-        let target = copy.value_texts().last().unwrap_or_default();
-        if name_of(target.trim_end_matches('/')) == name_of(program) {
-            return true;
-        }
-        let workdir = self.survey.workdir().unwrap_or("/");
-        let folder = match program.rsplit_once('/') {
-            None => return target.trim_end_matches('/').ends_with("bin"),
-            Some((folder, _)) if program.starts_with('/') => folder.to_owned(),
-            Some((folder, _)) => {
-                let folder = folder.trim_start_matches('.').trim_matches('/');
-                format!("{}/{folder}", workdir.trim_end_matches('/'))
-            }
-        };
-        let target = match target {
-            "." | "./" => workdir,
-            target => target,
-        };
-        let trim = |path: &str| path.trim_start_matches("./").trim_matches('/').to_owned();
-        trim(&folder).starts_with(&trim(target)) || trim(&folder).ends_with(&trim(target))
-    }
 }
 
 /// Words of a command that may be plain, but not where nobody has seen what they are about.
@@ -618,48 +556,8 @@ pub(super) fn is_library(word: &str) -> bool {
 }
 
 /// Whether a name says that the file prepares something and then starts another: it may need root for that.
-fn prepares(name: &str) -> bool {
+pub(super) fn prepares(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["start", "entry", "init", "launch", "boot", "deploy", "setup"].iter().any(|word| name.contains(word))
         || name == "run"
-}
-
-/// Whether a RUN compiles a program.
-pub(super) fn compiles(subject: &Subject<'_>, index: usize, step: &Instruction) -> bool {
-    const VERBS: [(&str, &[&str]); 9] = [
-        ("go", &["build", "install", "get"]),
-        ("cargo", &["build", "install"]),
-        ("dotnet", &["publish", "build"]),
-        ("swift", &["build"]),
-        ("crystal", &["build"]),
-        ("shards", &["build"]),
-        ("zig", &["build"]),
-        ("dune", &["build"]),
-        ("nim", &["c", "compile"]),
-    ];
-    const COMPILERS: [&str; 10] =
-        ["make", "gcc", "g++", "cc", "clang", "cmake", "ninja", "ghc", "rustc", "native-image"];
-    if step.keyword != Keyword::Run {
-        return false;
-    }
-    let text = step.arguments_text();
-    let may_compile = !step.heredocs.is_empty()
-        || COMPILERS.iter().any(|name| text.contains(name))
-        || VERBS.iter().any(|(name, _)| text.contains(name));
-    let script = subject.model.shell_text(index).filter(|_| may_compile).map(|text| &text.script);
-    let commands = script.into_iter().flat_map(Script::commands);
-    commands.into_iter().any(|simple| {
-        let name = simple.name().map(name_of).unwrap_or_default();
-        let verb = simple.args().iter().find_map(|word| word.value().filter(|value| !value.starts_with('-')));
-        COMPILERS.contains(&name)
-            || VERBS
-                .iter()
-                .any(|(program, verbs)| *program == name && verb.is_some_and(|verb| verbs.contains(&verb)))
-    })
-}
-
-fn installs_what_it_compiles(step: &Instruction) -> bool {
-    let text = step.arguments_text();
-    step.keyword == Keyword::Run
-        && ["make install", "go install", "cargo install"].iter().any(|text_part| text.contains(text_part))
 }

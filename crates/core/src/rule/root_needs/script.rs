@@ -119,8 +119,11 @@ impl Judge<'_, '_> {
             return refuse("H025", format!("the script {path} cannot be read with certainty"));
         }
         let outer = (self.directory.clone(), std::mem::replace(&mut self.arguments, arguments.to_vec()));
+        let home = self.place(path).map(|path| parent(&path).to_owned());
+        let home = std::mem::replace(&mut self.home, home);
         let result = self.text(&script);
         (self.directory, self.arguments) = outer;
+        self.home = home;
         result
     }
 
@@ -129,10 +132,10 @@ impl Judge<'_, '_> {
         if !script.is_readable() {
             return refuse("H025", "the shell text of the command cannot be read");
         }
-        let functions: Vec<&str> =
-            script.list().iter().filter_map(|item| function_name(&item.node)).collect();
+        let functions = script.list().iter().filter_map(|item| function_name(&item.node));
+        self.functions.extend(functions.map(str::to_owned));
         for simple in script.all_commands() {
-            if simple.name().is_some_and(|name| functions.contains(&name)) {
+            if simple.name().is_some_and(|name| self.functions.contains(name)) {
                 continue;
             }
             self.simple(simple)?;
@@ -320,7 +323,18 @@ impl Judge<'_, '_> {
         if word.has_glob || word.has_tilde || word.has_brace {
             return None;
         }
-        let raw = word.raw().replace('"', "");
+        let mut raw = word.raw().replace('"', "");
+        // How scripts find their own directory.
+        if let Some(home) = &self.home {
+            for idiom in [
+                "$(cd $(dirname $0) && pwd)",
+                "$(cd $(dirname ${BASH_SOURCE[0]}) && pwd)",
+                "$(dirname $0)",
+                "$(dirname ${BASH_SOURCE[0]})",
+            ] {
+                raw = raw.replace(idiom, home);
+            }
+        }
         let mut value = String::new();
         let mut rest = raw.as_str();
         while let Some(at) = rest.find('$') {

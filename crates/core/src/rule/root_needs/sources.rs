@@ -301,11 +301,15 @@ fn line(survey: &Survey<'_>, source: &Source, line: &str, needs: &mut Needs) -> 
         if path.starts_with('/') {
             let Some(path) = paths::absolute("", path) else { continue };
             absolute(survey, &path, is_write, needs)?;
-        } else if let Some(base) = base
-            && let Some(path) = paths::absolute(base, path)
-        {
+        } else if let Some(base) = base {
+            let Some(path) = paths::absolute(base, path) else { continue };
             writes_here |= is_write && path != base;
-            relative(survey, &path, is_write && line.contains("mkdir") || line.contains("makedirs"), needs);
+            let is_made = is_write && (line.contains("mkdir") || line.contains("makedirs"));
+            relative(survey, &path, is_made, needs);
+        } else {
+            // Where it is started is no folder of its own, and a name with a dot or a slash is that of a file.
+            writes_here |=
+                is_write && !beside && path.contains(['.', '/']) && !path.contains(['{', ' ', '*']);
         }
     }
     Ok(writes_here)

@@ -55,10 +55,10 @@ const HOME_CACHES: &[(&str, &str)] = &[
     ("puppeteer", "PUPPETEER_CACHE_DIR|PUPPETEER_EXECUTABLE_PATH|PUPPETEER_SKIP"),
     ("nltk.download", "NLTK_DATA|download_dir| -d "),
     (
-        "huggingface|from_pretrained|SentenceTransformer(",
+        "huggingface|from_pretrained|SentenceTransformer(|from transformers|import transformers|snapshot_download",
         "HF_HOME|TRANSFORMERS_CACHE|HF_HUB_CACHE|SENTENCE_TRANSFORMERS_HOME|--local-dir|local_dir",
     ),
-    ("whisper.load_model|torch.hub|torchvision.models", "TORCH_HOME|XDG_CACHE_HOME|download_root"),
+    ("whisper.load_model|torch.hub|torchvision.models|easyocr", "TORCH_HOME|XDG_CACHE_HOME|download_root"),
     ("gitbook", "XDG_CACHE_HOME"),
     ("julia", "JULIA_DEPOT_PATH"),
     ("R CMD", "R_LIBS"),
@@ -177,6 +177,13 @@ fn run(
     }
     signs(&text)?;
     homes(survey, &text)?;
+    // What a script of the context downloads, it downloads to the same place.
+    for word in text.split_whitespace().filter(|word| word.ends_with(".py") || word.ends_with(".sh")) {
+        let path = place(survey.subject, index, word);
+        if let Some(script) = path.and_then(|path| survey.text_of(&path)) {
+            caches(survey, &script)?;
+        }
+    }
     let makes = ["useradd", "adduser", "groupadd", "addgroup", "usermod"];
     if let Some(word) = makes.iter().find(|word| text.contains(*word)) {
         let why =
@@ -306,12 +313,23 @@ fn homes(survey: &Survey<'_>, text: &str) -> Result<(), Refusal> {
     {
         return refuse("H028", "the packages are installed into an environment in root's home");
     }
-    for (words, variables) in HOME_CACHES {
-        if has(words) && !is_set(variables) {
-            return refuse("H073", "something is downloaded into root's home");
-        }
+    caches(survey, text)
+}
+
+/// What is downloaded to root's home, unless a variable or an argument says that it goes elsewhere.
+fn caches(survey: &Survey<'_>, text: &str) -> Result<(), Refusal> {
+    let env = &survey.stage.config.env;
+    let is_set = |names: &str| {
+        names.split('|').any(|name| {
+            text.contains(name)
+                || env.iter().any(|(key, value)| key.starts_with(name) && !value.contains("/root"))
+        })
+    };
+    let has = |words: &str| words.split('|').any(|word| text.contains(word));
+    match HOME_CACHES.iter().find(|(words, variables)| has(words) && !is_set(variables)) {
+        Some(_) => refuse("H073", "something is downloaded into root's home"),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Directories that a RUN makes: the program may write there.
