@@ -24,7 +24,7 @@ pub use self::packages::{Equipped, InstallCommand, InstallFlag, Need, PackageMan
 pub use self::programs::{Litter, LitterKind, ProgramRole, Start};
 pub use self::python::{DistroPackages, PythonDownload, PythonFramework, PythonNative};
 pub use self::reference::ImageReference;
-pub use self::runtime::{DependencyNeed, Remains};
+pub use self::runtime::{DependencyNeed, Remains, Runner};
 
 use self::images::Images;
 use self::packages::Packages;
@@ -241,6 +241,13 @@ impl Knowledge {
     /// The release of the distribution that a tag names: `bookworm` of `20-bookworm-slim`.
     pub fn release_of_tag(&self, tag: &str) -> Option<&'static str> {
         RUNTIME_TABLE.release(tag)
+    }
+
+    /// What a program runs on that was compiled in an image, as FROM names it; `None` for images that do not compile, and
+    /// where it is not known.
+    pub fn runner(&self, reference: &str) -> Option<Runner> {
+        let image = ImageReference::parse(reference).filter(|image| image.digest.is_none())?;
+        RUNTIME_TABLE.runner(&image.familiar_name(), image.tag.as_deref().unwrap_or_default())
     }
 
     /// What remains of a package of the distribution once the build is over. `manager` is the name of its table

@@ -98,6 +98,59 @@ struct Installable {
     patches: HashMap<String, u32>,
 }
 
+/// What a program runs on when it was compiled in an official image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Runner {
+    /// The image, as FROM names it: `debian:bookworm-slim`.
+    pub base: String,
+    /// The release of Debian that the compiling image is certainly on.
+    pub release: Option<&'static str>,
+    /// Packages that the compiling image has, that most programs need, and that the small one has not (H069, H070).
+    pub packages: Vec<String>,
+    /// What stays behind, in words.
+    pub toolchain: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Builder {
+    image: String,
+    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of the table"))]
+    source: String,
+    toolchain: String,
+    packages: Vec<String>,
+    releases: Vec<Versions>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Versions {
+    from: String,
+    to: String,
+    release: String,
+}
+
+/// The first two numbers of a version; `None` when it is none, or says more than they do.
+fn minor(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().ok());
+    let (first, second) = (parts.next()??, parts.next()??);
+    Some((first, second))
+}
+
+impl Builder {
+    /// The release that a version without a name is on, as an entry of `releases`.
+    fn release<'a>(&self, version: &str, releases: &'a [String]) -> Option<&'a str> {
+        let version = minor(version)?;
+        let holds = |versions: &&Versions| {
+            minor(&versions.from).is_some_and(|from| from <= version)
+                && minor(&versions.to).is_some_and(|to| version <= to)
+        };
+        let found = self.releases.iter().find(holds)?;
+        releases.iter().find(|release| **release == found.release).map(String::as_str)
+    }
+}
+
 /// The table.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -111,6 +164,7 @@ pub(super) struct Runtime {
     libraries: HashMap<String, Libraries>,
     programs: FullPrograms,
     dependencies: Vec<Dependencies>,
+    builders: Vec<Builder>,
 }
 
 impl Runtime {
@@ -214,6 +268,42 @@ impl Runtime {
         own.or_else(|| self.programs.packages.get(program)).map(String::as_str)
     }
 
+    /// What a program runs on that was compiled in the image `name` with this tag.
+    pub(super) fn runner(&'static self, name: &str, tag: &str) -> Option<Runner> {
+        let builder = self.builders.iter().find(|builder| builder.image == name)?;
+        let (mut version, mut alpine, mut release) = (None, None, None);
+        for part in tag.split('-').filter(|part| !part.is_empty()) {
+            let is_version = part.split('.').all(|number| number.parse::<u32>().is_ok());
+            if is_version || matches!(part, "latest" | "stable" | "nightly") {
+                version = Some(part);
+            } else if let Some(number) = part.strip_prefix("alpine") {
+                alpine = Some(number);
+            } else if let Some(known) = self.releases.iter().find(|release| *release == part) {
+                release = Some(known.as_str());
+            } else if part != "slim" {
+                return None;
+            }
+        }
+        let release = release.or_else(|| builder.release(version?, &self.releases));
+        let base = match (alpine, release) {
+            (Some(""), _) => "alpine:3".to_owned(),
+            (Some(number), _) if number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => {
+                format!("alpine:{number}")
+            }
+            (Some(_), _) => return None,
+            // Its packages have moved to the archive, and nothing can be installed any more.
+            (None, Some(release)) if !self.current.iter().any(|known| known == release) => return None,
+            (None, Some(release)) => format!("debian:{release}-slim"),
+            (None, None) => "debian:stable-slim".to_owned(),
+        };
+        Some(Runner {
+            base,
+            release: release.filter(|_| alpine.is_none()),
+            packages: builder.packages.clone(),
+            toolchain: builder.toolchain.clone(),
+        })
+    }
+
     pub(super) fn is_build_tool(&self, program: &str) -> bool {
         self.programs.tools.iter().any(|tool| tool == program)
     }
@@ -267,6 +357,32 @@ mod tests {
             ("python", "3.11-buster", false),
         ] {
             assert_eq!(table.is_installable(image, tag), expected, "{image}:{tag}");
+        }
+    }
+
+    #[test]
+    fn a_program_runs_on_the_release_that_it_was_compiled_on() {
+        use crate::knowledge::RUNTIME_TABLE;
+        let base = |name: &str, tag: &str| RUNTIME_TABLE.runner(name, tag).map(|runner| runner.base);
+        for (name, tag, expected) in [
+            ("golang", "1.22", Some("debian:bookworm-slim")),
+            ("golang", "1.22.3", Some("debian:bookworm-slim")),
+            ("golang", "1.22-bullseye", Some("debian:bullseye-slim")),
+            ("golang", "1.16-buster", None),
+            ("golang", "", Some("debian:stable-slim")),
+            ("golang", "latest", Some("debian:stable-slim")),
+            ("golang", "1.24", Some("debian:stable-slim")),
+            ("golang", "alpine", Some("alpine:3")),
+            ("golang", "1.22-alpine3.19", Some("alpine:3.19")),
+            ("golang", "1.22-windowsservercore", None),
+            ("rust", "1.85-slim", Some("debian:bookworm-slim")),
+            ("rust", "1.85-slim-trixie", Some("debian:trixie-slim")),
+            ("rust", "1.70", Some("debian:stable-slim")),
+            ("rust", "1", Some("debian:stable-slim")),
+            ("rust", "nightly", Some("debian:stable-slim")),
+            ("node", "20", None),
+        ] {
+            assert_eq!(base(name, tag).as_deref(), expected, "{name}:{tag}");
         }
     }
 

@@ -12,10 +12,13 @@ mod compiled;
 mod compose;
 mod demands;
 mod dotnet;
+mod go;
 mod java;
 mod node;
 mod packages;
+pub(crate) mod programs;
 mod python;
+mod rust;
 pub(crate) mod steps;
 
 use std::collections::BTreeMap;
@@ -41,7 +44,8 @@ pub(crate) struct Stack {
 }
 
 /// The stacks, in the order in which they are asked.
-static STACKS: &[&Stack] = &[&node::STACK, &python::STACK, &java::STACK, &dotnet::STACK];
+static STACKS: &[&Stack] =
+    &[&node::STACK, &python::STACK, &java::STACK, &dotnet::STACK, &rust::STACK, &go::STACK];
 
 /// What the final stage needs besides what stood in the stage: a stack's answer.
 #[derive(Debug, Default)]
@@ -52,6 +56,11 @@ pub(crate) struct Runtime {
     pub(crate) prepared: Vec<String>,
     /// Absolute paths that are copied from the build stage, to the same paths.
     pub(crate) copies: Vec<String>,
+    /// Files that are copied from the build stage to another path: what was on the PATH of its base, and is not on that of
+    /// the new one.
+    pub(crate) placed: Vec<(String, String)>,
+    /// The working directory of the base, when the stage sets none and the new base has another.
+    pub(crate) workdir: Option<String>,
     /// Packages of the distribution that the base of the build stage has and the new one has not.
     pub(crate) packages: Vec<String>,
     /// Whether the programs that [`Effect::Tools`] installs are started at run time too.
@@ -120,7 +129,10 @@ impl<'a> BuildStage<'a> {
             facts,
             base,
             image: reference.familiar_name(),
-            release: subject.knowledge.release_of_tag(&tag),
+            release: subject
+                .knowledge
+                .release_of_tag(&tag)
+                .or_else(|| subject.knowledge.runner(base).and_then(|runner| runner.release)),
             slim: facts.slim.clone().filter(|slim| slim != base),
             runs,
             last,
@@ -196,6 +208,10 @@ impl<'a> BuildStage<'a> {
         directories.dedup();
         let all = directories.clone();
         directories.retain(|path| !all.iter().any(|other| other != path && is_at_or_below(path, other)));
+        // A program that was compiled comes over by itself; what was copied around it to the root is copied there again.
+        if self.subject.knowledge.runner(self.base).is_some() {
+            directories.retain(|directory| !matches!(directory.as_str(), "" | "/"));
+        }
         if let Some(system) = directories.iter().find(|directory| is_of_the_system(directory)) {
             let shown = if system.is_empty() { "/" } else { system };
             return Err(Refusal::hazard(

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 
+mod compiled;
+
 use super::rejected;
 use crate::knowledge::{ImageReference, Knowledge, Remains};
 use crate::model::{Base, BuildModel, Cause, Delta, FileView, Known, Split, Stage, diff};
@@ -42,6 +44,7 @@ pub(in crate::rewrite) fn hold(
     let copies = sides.copies()?;
     sides.files(&copies)?;
     sides.started(&copies)?;
+    sides.programs(&copies)?;
     sides.packages()?;
     sides.dependencies()?;
     sides.users()
@@ -50,6 +53,8 @@ pub(in crate::rewrite) fn hold(
 /// A COPY from the build stage.
 struct FromBuild {
     path: String,
+    /// Where it comes to: almost always the same.
+    target: String,
 }
 
 struct Sides<'a> {
@@ -120,6 +125,9 @@ impl Sides<'_> {
         // A runtime for what was built with a compiler is another image, and has to be a known one.
         if self.runs_elsewhere() {
             return self.entry_points();
+        }
+        if self.is_compiled() {
+            return Ok(());
         }
         if (old.registry, old.repository, &old.digest) != (new.registry, new.repository, &new.digest) {
             return rejected("the final stage starts from an image of another vendor (H084)");
@@ -213,7 +221,8 @@ impl Sides<'_> {
                 return rejected("a COPY from the build stage has several sources");
             };
             let path = source.text.trim_end_matches('/').to_owned();
-            if path != target.text.trim_end_matches('/')
+            let to = target.text.trim_end_matches('/').to_owned();
+            if (path != to && !self.may_move(&path, &to))
                 || !path.starts_with('/')
                 || path.contains(['*', '?', '[', '$'])
             {
@@ -222,10 +231,10 @@ impl Sides<'_> {
             let holds_files = files
                 .as_ref()
                 .is_some_and(|files| files.iter().any(|file| is_at_or_below(&file.target, &path)));
-            if !holds_files && !self.is_made(&path) {
+            if !holds_files && !self.is_made(&path) && !self.is_compiled_there(&path) {
                 return rejected(format!("nothing makes `{path}` in the build stage"));
             }
-            copies.push(FromBuild { path });
+            copies.push(FromBuild { path, target: to });
         }
         if copies.is_empty() {
             return rejected("nothing comes over from the build stage");
@@ -300,6 +309,7 @@ impl Sides<'_> {
             !has.contains(*file)
                 && !copies.iter().any(|copy| is_at_or_below(&file.target, &copy.path))
                 && !self.only_builds(&file.target)
+                && !(self.is_compiled() && compiled::is_source(&file.path))
         });
         match lost {
             Some(file) => rejected(format!("{} is not in the image any more", file.target)),
@@ -364,7 +374,7 @@ impl Sides<'_> {
             }
         }
         for word in words.iter().filter(|word| word.starts_with('/') && word.len() > 1) {
-            let comes = copies.iter().any(|copy| is_at_or_below(word, &copy.path));
+            let comes = copies.iter().any(|copy| is_at_or_below(word, &copy.target));
             if !comes && names(self.before, self.old, word) && !names(self.after, self.last, word) {
                 return rejected(format!("{word}, which a container starts, does not come over"));
             }
@@ -376,7 +386,11 @@ impl Sides<'_> {
     fn packages(&self) -> Result<(), Rejected> {
         let Some(old) = reference(self.old) else { return Ok(()) };
         let tag = old.tag.clone().unwrap_or_default();
-        let release = self.knowledge.release_of_tag(&tag);
+        let of_runner = || match &self.old.base {
+            Base::Image(base) => self.knowledge.runner(base).and_then(|runner| runner.release),
+            _ => None,
+        };
+        let release = self.knowledge.release_of_tag(&tag).or_else(of_runner);
         let image = old.familiar_name();
         let removed = self.removed();
         let has: BTreeSet<String> =
@@ -440,9 +454,14 @@ impl Sides<'_> {
             let stack = match name {
                 "package.json" if !file.target.contains("/node_modules/") => "node",
                 _ if name.contains("requirements") && name.strip_suffix(".txt").is_some() => "python",
+                "Cargo.lock" => "rust",
                 _ => continue,
             };
             let Some(bytes) = self.context.files().read(&file.path).present() else { continue };
+            if stack == "rust" {
+                self.crates(&has, name, &String::from_utf8_lossy(&bytes))?;
+                continue;
+            }
             let text = String::from_utf8_lossy(&bytes).to_lowercase();
             let named: BTreeSet<String> = if stack == "node" {
                 let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();

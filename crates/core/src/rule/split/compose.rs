@@ -81,11 +81,13 @@ pub(crate) fn compose(stage: &BuildStage<'_>, runtime: Runtime) -> Result<Compos
         restated.push(install_of(stage, &missing)?);
     }
     let flag = owner.map(|owner| format!(" --chown={owner}")).unwrap_or_default();
-    let copies: Vec<String> =
+    let mut copies: Vec<String> =
         runtime.copies.iter().map(|path| format!("COPY --from={{}}{flag} {path} {path}")).collect();
+    copies.extend(runtime.placed.iter().map(|(from, to)| format!("COPY --from={{}} {from} {to}")));
     // A directory that WORKDIR makes belongs to root, one that COPY makes to the owner that it names.
     let (behind, before): (Vec<Entry>, Vec<Entry>) =
         entries.into_iter().partition(|entry| top && entry.keyword == Keyword::Workdir);
+    restated.extend(runtime.workdir.iter().map(|path| format!("WORKDIR {path}")));
     restated.extend(before.into_iter().map(|entry| entry.text));
     let name = free_name(stage);
     restated.extend(copies.into_iter().map(|copy| copy.replace("{}", &name)));
@@ -113,8 +115,10 @@ fn install_of(stage: &BuildStage<'_>, packages: &[String]) -> Result<String, Ref
         return Ok(format!("RUN apk add --no-cache {}", packages.join(" ")));
     }
     let tag = stage.base.rsplit_once(':').map_or("latest", |(_, tag)| tag);
-    // The releases of Ubuntu that images are built on stay where they are.
-    let stays = stage.facts.family == Some(crate::knowledge::Family::Ubuntu);
+    // The releases of Ubuntu that images are built on stay where they are, and what a compiled program runs on is a
+    // release that lives.
+    let stays = stage.facts.family == Some(crate::knowledge::Family::Ubuntu)
+        || stage.subject.knowledge.runner(stage.base).is_some();
     if !stays && !stage.subject.knowledge.is_installable(&stage.image, tag) && !installs_with_apt(stage) {
         return Err(refused("would have to be installed, and the packages of the base's release are gone"));
     }

@@ -143,7 +143,7 @@ pub(super) fn packages(
 }
 
 /// The first words of the strings of a source, but for those that strings often begin with for other reasons.
-fn called_in(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn called_in(text: &str) -> impl Iterator<Item = &str> {
     const COMMON: [&str; 14] = [
         "file",
         "free",
