@@ -127,6 +127,10 @@ fn packages<'c>(command: &'c Command<'_>) -> Vec<&'c str> {
     packages
 }
 
+fn is_source(package: &str) -> bool {
+    package.strip_suffix(".go").is_some()
+}
+
 fn is_versioned(command: &Command<'_>) -> bool {
     let packages = packages(command);
     !packages.is_empty() && packages.iter().all(|package| package.contains('@') && !package.starts_with('.'))
@@ -219,7 +223,7 @@ fn bin(command: &Command<'_>) -> String {
 /// The programs of a `go build`; none when it only checks. `None` when their names are not known.
 fn built(stage: &BuildStage<'_>, command: &Command<'_>) -> Option<Vec<String>> {
     let packages = packages(command);
-    let many = packages.len() > 1 && !packages.iter().all(|package| package.ends_with(".go"));
+    let many = packages.len() > 1 && !packages.iter().all(|package| is_source(package));
     let spread = packages.iter().any(|package| package.contains("..."));
     if let Some(output) = output(command) {
         let path = command.path(output)?;
@@ -239,8 +243,8 @@ fn built(stage: &BuildStage<'_>, command: &Command<'_>) -> Option<Vec<String>> {
         return Some(Vec::new());
     }
     let name = match packages.first() {
-        None | Some(&".") | Some(&"./") => module_name(stage, command)?,
-        Some(file) if file.ends_with(".go") => {
+        None | Some(&("." | "./")) => module_name(stage, command)?,
+        Some(file) if is_source(file) => {
             let name = file.rsplit('/').next()?;
             name.strip_suffix(".go")?.to_owned()
         }

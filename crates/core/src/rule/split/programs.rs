@@ -111,13 +111,13 @@ pub(crate) fn is_for_people(path: &str) -> bool {
     );
     NAMES.contains(&name)
         || is_text_about
-        || name.ends_with(".dockerfile")
-        || name.ends_with(".http")
+        || name.strip_suffix(".dockerfile").is_some()
+        || name.strip_suffix(".http").is_some()
         || matches!(
             name,
             ".env.example" | ".env-example" | ".env.sample" | "env.example" | "sqlc.yaml" | "sqlc.yml"
         )
-        || (name.starts_with("buf.") && name.ends_with(".yaml"))
+        || (name.starts_with("buf.") && name.strip_suffix(".yaml").is_some())
         || name.starts_with("docker-compose")
         || folders.iter().any(|folder| lower.starts_with(folder) || lower.contains(&format!("/{folder}")))
 }

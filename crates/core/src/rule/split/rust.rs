@@ -1,7 +1,7 @@
 //! Rust: what builds, where the program comes to, and which libraries it is linked with.
 //!
 //! Source: the Cargo Book (`cargo build`, the layout of `target`, `cargo install`), the images' Dockerfiles
-//! (github.com/docker-library/rust: CARGO_HOME is `/usr/local/cargo`).
+//! (github.com/docker-library/rust: `CARGO_HOME` is `/usr/local/cargo`).
 
 use std::collections::BTreeSet;
 
