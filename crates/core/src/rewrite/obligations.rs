@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::sent::Sent;
 use super::gate::Rejected;
 use super::group::{Analysis, Overlay};
+use crate::knowledge::Knowledge;
 use crate::model::{
     BuildModel, Delta, FileView, Meaning, is_file, lost_files, matched, place_of, same_at_the_end,
 };
@@ -202,9 +203,22 @@ fn copies(model: &BuildModel) -> Vec<(usize, (usize, Meaning))> {
         .collect()
 }
 
-/// A COPY of files of the context.
+/// A COPY of files of the context, or an ADD that does nothing else: of no address, and of nothing that it would unpack
+/// (H125).
 fn is_plain_copy(model: &BuildModel, index: usize) -> bool {
-    model.instruction(index).is_some_and(|copy| copy.keyword == Keyword::Copy && copy.flag("from").is_none())
+    let Some(copy) = model.instruction(index).filter(|copy| copy.flag("from").is_none()) else {
+        return false;
+    };
+    let is_file =
+        |source: &str| !source.contains([':', '$']) && !Knowledge::builtin().is_archive_name(source);
+    match copy.keyword {
+        Keyword::Copy => true,
+        Keyword::Add => copy
+            .values
+            .split_last()
+            .is_some_and(|(_, sources)| sources.iter().all(|source| is_file(&source.text))),
+        _ => false,
+    }
 }
 
 /// Whether two copies go to places of which none lies in the other.
