@@ -37,7 +37,13 @@ pub(super) fn reads_nothing(words: &[&str]) -> bool {
             });
             is_known && rest.iter().all(is_plain_name) && !rest.contains(&"-c")
         }
-        ["apk", "add" | "update" | "upgrade" | "del", rest @ ..] => rest.iter().all(is_plain_name),
+        ["apk", rest @ ..] => {
+            // `.build-deps` is the name of a group of packages.
+            let is_group = |at: usize| at > 0 && matches!(rest.get(at - 1), Some(&("-t" | "--virtual")));
+            let is_removed = rest.contains(&"del");
+            rest.iter().any(|word| matches!(*word, "add" | "update" | "upgrade" | "del"))
+                && rest.iter().enumerate().all(|(at, word)| is_group(at) || is_removed || is_plain_name(word))
+        }
         _ => installs_by_name(words),
     }
 }

@@ -253,6 +253,29 @@ fn read(place: &Place<'_>, words: &[&str]) -> Command {
     found.map_or(Command::NotMine, Command::Installs)
 }
 
+/// Whether a manager looks at a file of another manager: only npm and Bun do, at those that they understand.
+fn reads_file(manager: NodeManager, node: &NodeProject, name: &str, path: &str) -> bool {
+    let has_own = || node.locks.iter().any(|lock| lock.kind.manager() == manager);
+    match name {
+        "package-lock.json" | "npm-shrinkwrap.json" => {
+            manager == NodeManager::Npm || manager == NodeManager::Bun && !has_own()
+        }
+        "yarn.lock" => {
+            manager == NodeManager::Yarn
+                || matches!(manager, NodeManager::Npm | NodeManager::Bun) && !has_own()
+        }
+        "pnpm-lock.yaml" | "pnpm-workspace.yaml" => {
+            manager == NodeManager::Pnpm || manager == NodeManager::Bun && !has_own()
+        }
+        ".pnpmfile.cjs" | ".pnpmfile.mjs" | "pnpmfile.js" => manager == NodeManager::Pnpm,
+        "bun.lock" | "bun.lockb" | "bunfig.toml" => manager == NodeManager::Bun,
+        ".yarnrc" | ".yarnrc.yml" | ".yarnclean" | ".pnp.cjs" | ".pnp.loader.mjs" => {
+            manager == NodeManager::Yarn
+        }
+        _ => !path.contains(".yarn/") || manager == NodeManager::Yarn,
+    }
+}
+
 /// A command that reads `package.json` and nothing else.
 fn of_manifest(place: &Place<'_>) -> Command {
     match place.file("package.json") {
@@ -290,10 +313,15 @@ fn install(place: &Place<'_>, line: &Line<'_>) -> Option<Dependencies> {
     let files = files(place, line, &root, &node);
     let mut found = dependencies(root, files);
     if !node.locks.iter().any(|lock| lock.kind.manager() == line.manager) {
-        found.remarks.push(
-            "there is no lockfile: the layer keeps the versions that it was built with until a manifest changes; commit a lockfile to decide them"
-                .to_owned(),
-        );
+        let program = match line.manager {
+            NodeManager::Npm => "npm",
+            NodeManager::Yarn => "Yarn",
+            NodeManager::Pnpm => "pnpm",
+            NodeManager::Bun => "Bun",
+        };
+        found.remarks.push(format!(
+            "there is no lockfile of {program}: the layer keeps the versions that it was built with until a manifest changes; commit a lockfile to decide them"
+        ));
     }
     Some(found)
 }
@@ -391,6 +419,7 @@ fn files(place: &Place<'_>, line: &Line<'_>, root: &str, node: &NodeProject) -> 
         );
         return Err(Refusal::hazard("H060", reason));
     }
+    files.retain(|path| reads_file(line.manager, node, split(path).1, path));
     // What a secret file says is only missed where it was there.
     files.retain(|path| split(path).1 != ".env" || is_sent(path));
     Ok(files)

@@ -23,6 +23,8 @@ pub(super) struct Reading<'a> {
     directory: String,
     /// Where the RUN mounts caches.
     caches: Vec<String>,
+    /// The directories that were entered.
+    entered: Vec<String>,
     /// What the text itself has set so far.
     variables: Vec<(String, String)>,
     parts: Vec<Part<'a>>,
@@ -74,6 +76,7 @@ impl<'a> Reading<'a> {
             begins: directory.clone(),
             directory,
             caches: cache_mounts(instruction),
+            entered: Vec::new(),
             variables: Vec::new(),
             parts: Vec::new(),
         };
@@ -193,6 +196,21 @@ impl<'a> Reading<'a> {
         Kind::Other
     }
 
+    /// A directory that was entered and is not there before the source: below none of those that the RUN begins in, and
+    /// without one of the files that are copied before.
+    fn is_missing(&self, entered: &str, files: &[String]) -> bool {
+        let is_begun = self.begins == entered
+            || self.begins.strip_prefix(entered).is_some_and(|rest| rest.starts_with('/'));
+        let Some(inside) = (self.locate)(&format!("{}/x", entered.trim_end_matches('/'))) else {
+            return false;
+        };
+        let directory = inside.strip_suffix('x').unwrap_or(&inside);
+        !is_begun
+            && !files
+                .iter()
+                .any(|path| path.starts_with(directory) || directory.starts_with(&format!("{path}/")))
+    }
+
     /// Whether a file comes with the context.
     fn is_copied(&self, name: &str) -> bool {
         let path = place_from(&self.directory, name).and_then(|path| (self.locate)(&path));
@@ -208,6 +226,7 @@ impl<'a> Reading<'a> {
             }
             ["cd", to] => match place_from(&self.directory, to) {
                 Some(directory) if *to != "-" => {
+                    self.entered.push(directory.clone());
                     self.directory = directory;
                     true
                 }
@@ -251,7 +270,12 @@ impl<'a> Reading<'a> {
             let Kind::Install(stack, command, found) = &part.kind else { return None };
             Some((part, (stack, command, found)))
         }) else {
-            return if rest.is_empty() && !mounts_context { Reads::Nothing } else { Reads::Anything };
+            let is_missing = self.entered.iter().any(|entered| self.is_missing(entered, &[]));
+            return if rest.is_empty() && !mounts_context && !is_missing {
+                Reads::Nothing
+            } else {
+                Reads::Anything
+            };
         };
         let mut remarks: Vec<String> = Vec::new();
         let mut files = Ok(Vec::new());
@@ -274,6 +298,12 @@ impl<'a> Reading<'a> {
         };
         if let (Ok(_), Some(refusal)) = (&files, refusal) {
             files = Err(refusal);
+        }
+        if let (Ok(known), true) = (&files, rest.is_empty())
+            && let Some(entered) = self.entered.iter().find(|entered| self.is_missing(entered, known))
+        {
+            files =
+                Err(Refusal::hazard("H061", format!("`{entered}` is entered, and comes with the source")));
         }
         if mounts_context {
             files = Err(Refusal::hazard("H065", "the step mounts files of the context"));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::context::join;
-use crate::model::{CopiedFile, FileView, Known, place_of};
+use crate::model::{CopiedFile, FileView, Known, copy_words, place_of};
 use crate::rule::dependencies::{Reads, Way, reads};
 use crate::rule::{Refusal, Subject};
 use crate::syntax::{Instruction, Keyword};
@@ -131,8 +131,14 @@ fn between(subject: &Subject<'_>, found: &Found) -> Result<bool, Refusal> {
             passed.push((copy, instruction));
             continue;
         }
-        let has_variable = || passed.iter().any(|(_, copy)| uses_variable(copy));
-        let is_relative = |copy: &Instruction| copy.values.last().is_none_or(|to| !to.text.starts_with('/'));
+        let sets = |name: &str| {
+            let pairs = instruction.pairs.iter().any(|pair| pair.name.text == name);
+            pairs || instruction.value_texts().any(|text| text.split('=').next() == Some(name))
+        };
+        let has_variable =
+            || passed.iter().any(|(_, copy)| variables(copy).is_none_or(|names| names.into_iter().any(sets)));
+        let is_relative =
+            |copy: &Copied| !copy_words(model, copy.index).is_some_and(|(_, target)| target.starts_with('/'));
         let may_pass = match instruction.keyword {
             Keyword::Label
             | Keyword::Expose
@@ -158,8 +164,15 @@ fn between(subject: &Subject<'_>, found: &Found) -> Result<bool, Refusal> {
                     _ => false,
                 };
                 at_copy |= is_other || passed.iter().any(|(_, copy)| !copy.flags.is_empty());
-                !has_variable() && !passed.iter().any(|(_, copy)| is_relative(copy))
+                !passed.iter().any(|(copy, _)| is_relative(copy))
             }
+            // What comes into a volume behind this is another matter than what was there.
+            Keyword::Volume => instruction.value_texts().all(|path| {
+                let place = place_of(model, index, path).filter(|_| !path.contains('$'));
+                place.is_some_and(|at| {
+                    passed.iter().all(|(copy, _)| !is_within(&at, &copy.to) && !is_within(&copy.to, &at))
+                })
+            }),
             Keyword::Copy | Keyword::Add if instruction.flag("from").is_some() => {
                 let target = instruction.values.last().map(|value| value.text.as_str()).unwrap_or_default();
                 place_of(model, index, target).is_some_and(|to| {
@@ -184,14 +197,32 @@ fn between(subject: &Subject<'_>, found: &Found) -> Result<bool, Refusal> {
             ));
         }
     }
-    if found.install.way != Way::Whole && passed.len() > 2 || passed.len() > 8 {
+    // Of two that change places, the gate takes the one that weighs less for the one that has moved.
+    let weight = |index: usize| {
+        let keyword = model.instruction(index).map(|instruction| instruction.keyword);
+        if keyword == Some(Keyword::Run) { 20 } else { 1 }
+    };
+    let between = (first..found.run).filter(|index| !found.moved.iter().any(|copy| copy.index == *index));
+    let stays: usize = between.map(weight).sum();
+    let is_cut = matches!(&found.install.way, Way::Split { removed, .. } if !removed.is_empty());
+    let run = if is_cut { 0 } else { 20 };
+    if passed.len() >= (stays + run).max(2) && !(stays == 0 && found.install.way != Way::Whole) {
         return Err(Refusal::because("too many COPYs stand before the install"));
     }
     Ok(at_copy)
 }
 
-fn uses_variable(copy: &Instruction) -> bool {
-    copy.logical.slice(crate::syntax::Span::new(0, copy.arguments.end)).contains('$')
+/// The variables that a COPY uses; `None` where they are not plain.
+fn variables(copy: &Instruction) -> Option<Vec<&str>> {
+    let text = copy.logical.slice(crate::syntax::Span::new(0, copy.arguments.end));
+    text.split('$')
+        .skip(1)
+        .map(|rest| {
+            let rest = rest.strip_prefix('{').unwrap_or(rest);
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+            rest.get(..end).filter(|name| !name.is_empty())
+        })
+        .collect()
 }
 
 pub(super) fn changed() -> Refusal {
