@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::sent::Sent;
 use super::gate::Rejected;
 use super::group::{Analysis, Overlay};
+use crate::context::join;
 use crate::knowledge::Knowledge;
 use crate::model::{
     BuildModel, Delta, FileView, Meaning, is_file, lost_files, matched, place_of, same_at_the_end,
@@ -131,7 +132,7 @@ fn nothing_is_missed(
         let Some(had) = files.effective(before, pair.before) else {
             return rejected(format!("it is not known which files instruction {} sees", pair.before));
         };
-        let locate = |path: &str| source_of(&had, path);
+        let locate = |path: &str| source_of(&had, path).or_else(|| beside(&had, path));
         let needed = match reads(context, before, pair.before, &locate) {
             Reads::Nothing => continue,
             Reads::Install(install) if install.way != Way::Whole => {
@@ -146,6 +147,23 @@ fn nothing_is_missed(
         }
     }
     Ok(())
+}
+
+/// The path in the context that a file would have that is not there, beside its nearest neighbours.
+fn beside(lies: &BTreeMap<String, String>, path: &str) -> Option<String> {
+    let mut best: Option<(usize, String)> = None;
+    for (target, file) in lies {
+        // The directories that both paths end in are the same; what stands before was copied to what stands before.
+        let ends = target.rsplit('/').zip(file.rsplit('/')).take_while(|(to, from)| to == from);
+        let common: usize = ends.map(|(name, _)| name.len() + 1).sum();
+        let root = target.get(..target.len().saturating_sub(common)).unwrap_or_default();
+        let from = file.get(..file.len().saturating_sub(common)).unwrap_or_default();
+        let Some(inside) = path.strip_prefix(root).and_then(|rest| rest.strip_prefix('/')) else { continue };
+        if common > 0 && best.as_ref().is_none_or(|(length, _)| root.len() > *length) {
+            best = Some((root.len(), join(from, inside)));
+        }
+    }
+    best.map(|(_, path)| path)
 }
 
 /// Every COPY and ADD is still there. One that has passed another brings files of the context, so that which of them lie

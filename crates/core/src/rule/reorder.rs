@@ -211,7 +211,8 @@ fn chosen(own: &[Copied], install: &Install) -> Option<(usize, Vec<Copied>)> {
     let first = own.iter().position(|copy| is_main(copy) || copy.is_source(files))?;
     // Behind the first one everything else comes along, so that no two change places, but for what the installation reads.
     let moved: Vec<Copied> = own.iter().skip(first).filter(|copy| !copy.takes_only(files)).cloned().collect();
-    let spoken = moved.iter().rev().find(|copy| is_main(copy)).or(moved.last())?;
+    let is_source = |copy: &&Copied| copy.is_source(files);
+    let spoken = moved.iter().rev().find(|copy| is_main(copy)).or(moved.iter().rev().find(is_source))?;
     Some((spoken.index, moved.clone()))
 }
 

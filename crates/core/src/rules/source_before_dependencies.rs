@@ -41,8 +41,12 @@ rule! {
     /// ## Fix
     ///
     /// What the installation reads is copied directly above it: the manifest, the lockfile, the configuration of the
-    /// package manager, patches, included requirements files. The COPY of the source moves directly below it, with the
-    /// comments that are glued to it. Flags such as `--chown` are carried over.
+    /// package manager, patches, included requirements files, the manifests of all members of a workspace. What is there
+    /// already is not copied again. The COPYs of the source move directly below it, in their order and with the comments
+    /// that are glued to them. Flags such as `--chown` are carried over.
+    ///
+    /// A step that installs and builds is cut in two: `npm ci && npm run build` becomes a step with `npm ci` before the
+    /// source, and one with `npm run build` behind it, with the same flags and the same `cd`, `set` and `export`.
     ///
     /// Where the installation includes the project itself, its dependencies are installed before the source by a step of
     /// their own: `poetry install --no-root`, `uv sync --no-install-project`, `pdm sync --no-self`, the requirements file
@@ -53,18 +57,23 @@ rule! {
     ///
     /// ## Stays silent
     ///
-    /// Without a build context. When an earlier step has installed dependencies with the same package manager. When the
+    /// Without a build context. When an earlier step has installed the dependencies of the same project. When the
     /// manifest is not in the context. When nothing would be downloaded: no requirements, vendored modules, a cache mount.
-    /// In the exec form, in heredocs and in Windows stages.
+    /// When only what an installation often needs is copied before it (`scripts`, `prisma`, `patches`). In the exec form,
+    /// in heredocs and in Windows stages.
     ///
     /// ## Refuses
     ///
-    /// When it is not certain what the installation reads: scripts that it runs (H042, H043), workspaces (H044), Yarn 2
-    /// (H045), no lockfile (H046), dependencies in directories (H047), requirements that include what is not there
-    /// (H050), a project that installs itself (H051, H052), a build or a generator in the same step (H061), a mount of
-    /// the context (H065). When installed packages in the context would be copied over those of the image (H060): a
-    /// `.dockerignore` keeps them out. When an instruction in between could make a difference (H062, H063), and when
-    /// the ignore file keeps a manifest out (H064).
+    /// When it is not certain what the installation reads: a script that it runs and that is not known to read nothing
+    /// (H042), git hooks that ask for the repository (H043), members of a workspace that are not understood (H044), hooks of
+    /// the package manager in code (H045), an install that fails without a lockfile (H046; without one, `npm install` is
+    /// moved with a remark), dependencies in directories outside of the project (H047), requirements that include what is
+    /// not there (H050), a project that installs itself (H051, H052), a generator before the install, or a command that
+    /// takes back in the same layer what was installed (H061), a mount of the context (H065). When installed packages or
+    /// generated code in the context would be copied over those of the image (H060): `dockmend rewrite ignore order` makes a
+    /// `.dockerignore` first. When an instruction in between could make a difference (H062, H063): a USER, a LABEL, packages
+    /// of the distribution, users, downloads make none. When the ignore file keeps out what the install fails without
+    /// (H064).
     ///
     /// ## Safety
     ///

@@ -12,7 +12,7 @@ use crate::shell::{Item, Joiner, Node};
 use crate::syntax::Keyword;
 
 use super::super::gate::Rejected;
-use super::{needed_are_there, rejected, source_of};
+use super::{beside, needed_are_there, rejected, source_of};
 
 /// The RUNs of both files belong together: the same ones in the same order, but that one may have been cut in two, or
 /// have got a RUN before it that installs its dependencies.
@@ -113,7 +113,12 @@ impl Cut<'_> {
         let Some(seen) = self.files.effective(model, index) else {
             return rejected(format!("it is not known which files instruction {index} sees"));
         };
-        Ok(reads(self.context, model, index, &|path| source_of(&seen, path)))
+        // What is in the context and was not copied yet is not there.
+        let is_absent = |path: &String| self.context.files().entry(path).is_absent();
+        let locate = |path: &str| {
+            source_of(&seen, path).or_else(|| beside(&seen, path).filter(|found| is_absent(found)))
+        };
+        Ok(reads(self.context, model, index, &locate))
     }
 
     /// The first RUN is an installation, and finds everything at its place that it reads, and that the RUN before is

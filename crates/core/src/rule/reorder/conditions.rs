@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::context::join;
 use crate::model::{CopiedFile, FileView, Known, copy_words, place_of};
-use crate::rule::dependencies::{Reads, Way, reads};
+use crate::rule::dependencies::{Reads, Way, may_install, reads};
 use crate::rule::{Refusal, Subject};
 use crate::syntax::{Instruction, Keyword};
 
@@ -183,7 +183,13 @@ fn between(subject: &Subject<'_>, found: &Found) -> Result<bool, Refusal> {
             // It brings what the installation reads, and is looked at apart.
             Keyword::Copy | Keyword::Add => found.copies.iter().any(|copy| copy.index == index),
             Keyword::Run => {
-                matches!(reads(subject.context, model, index, &|path| found.locate(path)), Reads::Nothing)
+                // Another installation may be of what these COPYs bring, in a way that is not understood.
+                let is_apart = passed.iter().all(|(copy, _)| copy.brings(&found.install.project).is_some());
+                (is_apart || !may_install(instruction.arguments_text()))
+                    && matches!(
+                        reads(subject.context, model, index, &|path| found.locate(path)),
+                        Reads::Nothing
+                    )
             }
             _ => false,
         };
