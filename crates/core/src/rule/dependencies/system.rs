@@ -59,7 +59,10 @@ pub(super) fn reads_nothing(place: &Place<'_>, words: &[&str]) -> bool {
             !paths.is_empty()
                 && !args.iter().any(|flag| brings(flag))
                 && all_free(paths)
-                && (!is_whole || paths.iter().all(|path| is_of_the_system(path)))
+                && (!is_whole
+                    || paths
+                        .iter()
+                        .all(|path| is_of_the_system(path) || name == "rm" && is_absent(place, path)))
         }
         "tar" => all_free(&plain) && is_outside(place, "."),
         "wget" | "curl" => fetches(place, args),
@@ -113,6 +116,11 @@ fn is_of_the_system(path: &str) -> bool {
         "/root/.",
     ];
     FOLDERS.iter().any(|folder| path.starts_with(folder)) && !path.contains("..")
+}
+
+/// Whether a path lies in what was copied, and the context has nothing there: `rm -rf node_modules`.
+fn is_absent(place: &Place<'_>, path: &str) -> bool {
+    place.path(path).is_some_and(|copied| place.context.files().entry(&copied).is_absent())
 }
 
 /// Whether a path does not lie in what was copied.
