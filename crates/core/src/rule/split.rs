@@ -95,10 +95,8 @@ pub(crate) struct BuildStage<'a> {
 
 impl<'a> BuildStage<'a> {
     /// The last stage of the file, when it builds with tools that it need not ship. `None` when there is nothing to say.
-    ///
-    /// # Errors
-    /// A refusal when it does, and cannot be taken apart because of what is known so far.
-    pub(crate) fn find(subject: &'a Subject<'a>) -> Option<Result<Self, Refusal>> {
+    /// Its directories are not known yet: see [`BuildStage::placed`].
+    pub(crate) fn find(subject: &'a Subject<'a>) -> Option<Self> {
         let model = subject.model;
         let stage = model.last_stage()?;
         let Base::Image(base) = &stage.base else { return None };
@@ -122,7 +120,7 @@ impl<'a> BuildStage<'a> {
             .map(|(index, step)| RunStep::read(subject, index, step, stack))
             .collect();
         let last = runs.iter().rev().find(|run| run.builds())?.index;
-        let mut this = Self {
+        let this = Self {
             subject,
             stage,
             stack,
@@ -138,10 +136,17 @@ impl<'a> BuildStage<'a> {
             last,
             directories: Vec::new(),
         };
-        if this.slim.is_none() && !packages::installs_tools(&this) && !(stack.saves)(&this) {
-            return None;
-        }
-        Some(this.place().map(|()| this))
+        (this.slim.is_some() || packages::installs_tools(&this) || (stack.saves)(&this)).then_some(this)
+    }
+
+    /// The stage with its directories, which takes a look at the whole context.
+    ///
+    /// # Errors
+    /// A refusal when it is not known where the program lies.
+    pub(crate) fn placed(mut self) -> Result<Self, Refusal> {
+        self.place()?;
+        self.take_owners_along();
+        Ok(self)
     }
 
     /// The instructions of the stage down to the last that builds.
@@ -221,6 +226,58 @@ impl<'a> BuildStage<'a> {
         }
         self.directories = directories;
         Ok(())
+    }
+
+    /// A step directly behind the build that gives the program to somebody belongs to it: the COPY takes the owner over, and
+    /// the files are not there twice.
+    fn take_owners_along(&mut self) {
+        let steps: Vec<(usize, Keyword)> = self.tail().map(|(index, step)| (index, step.keyword)).collect();
+        for (index, keyword) in steps {
+            if matches!(keyword, Keyword::Copy | Keyword::Add) {
+                return;
+            }
+            let Some(run) = self.runs.iter().find(|run| run.index == index) else { continue };
+            let gives = |command: &Command<'_>| {
+                matches!(command.program(), "chown") && command.has(&["-R", "--recursive"])
+            };
+            let stays = run.is_readable
+                && run.commands().all(|command| match &command.effect {
+                    Effect::Nothing => true,
+                    Effect::Writes(paths) => paths.iter().all(|path| self.is_inside(path)),
+                    _ => false,
+                });
+            if !stays || !run.commands().any(gives) {
+                return;
+            }
+            self.last = index;
+        }
+    }
+
+    /// The context's file for a path in the image, by the words of the COPYs alone: enough to look for a manifest.
+    pub(crate) fn locate(&self, path: &str) -> Option<String> {
+        let files = self.subject.context.files();
+        let model = self.model();
+        let copies = model.stage_instructions(self.stage).rev();
+        copies.filter(|(_, step)| matches!(step.keyword, Keyword::Copy | Keyword::Add)).find_map(
+            |(index, _)| {
+                let (sources, target) = crate::model::copy_words(model, index)?;
+                let place = crate::model::place_of(model, index, &target)?;
+                let rest = path.strip_prefix(&place)?.trim_start_matches('/');
+                sources.iter().find_map(|source| {
+                    let source = crate::context::normalise(source)?;
+                    let beside = crate::context::join(crate::context::split(&source).0, rest);
+                    let names = |path: &String| {
+                        files
+                            .entry(path)
+                            .present()
+                            .is_some_and(|entry| entry.kind == crate::context::EntryKind::File)
+                    };
+                    let is_file = source == beside || source.contains('*');
+                    let found = if is_file { beside } else { crate::context::join(&source, rest) };
+                    names(&found).then_some(found)
+                })
+            },
+        )
     }
 
     /// The context files in the image behind the last step of the stage: their paths in the context by those in the image.

@@ -89,28 +89,19 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
-    let Some(found) = BuildStage::find(subject) else { return };
-    let Some(from) = subject.model.last_stage().and_then(|stage| subject.model.instruction(stage.from))
-    else {
-        return;
-    };
-    let Some(index) = subject.model.last_stage().map(|stage| stage.from) else { return };
-    let message = "the image that is shipped holds the tools that built it";
-    let finding = findings.at(index, from.head_range(), message);
-    findings.push(match found {
-        Ok(stage) => {
-            let last =
-                subject.model.instruction(stage.last).map_or(TextRange::empty(0), Instruction::head_range);
-            finding.note(last, "the last step that builds")
-        }
-        Err(refusal) => finding.refused(refusal),
-    });
+    let Some(stage) = BuildStage::find(subject) else { return };
+    let index = stage.stage.from;
+    let Some(from) = subject.model.instruction(index) else { return };
+    let finding =
+        findings.at(index, from.head_range(), "the image that is shipped holds the tools that built it");
+    let last = subject.model.instruction(stage.last).map_or(TextRange::empty(0), Instruction::head_range);
+    findings.push(finding.note(last, "the last step that builds"));
 }
 
 fn plan(subject: &Subject<'_>, finding: &Finding) -> Result<Plan, Refusal> {
     let (_, from) = finding.instruction_in(subject)?;
     let gone = || Refusal::because("the text has changed");
-    let stage = BuildStage::find(subject).ok_or_else(gone)??;
+    let stage = BuildStage::find(subject).ok_or_else(gone)?.placed()?;
     if subject.file().escape() != '\\' {
         return Err(Refusal::because("the file has another escape character"));
     }

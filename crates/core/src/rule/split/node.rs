@@ -223,8 +223,9 @@ fn saves(stage: &BuildStage<'_>) -> bool {
     });
     let prunes = stage.commands().any(is_pruning);
     let has_development = || {
-        let files = stage.files().ok()?;
-        let manifest = manifest(stage, &files, install.directory.as_deref()?)?;
+        let path = stage.locate(&format!("{}/package.json", install.directory.as_deref()?))?;
+        let manifest =
+            Manifest { directory: String::new(), json: serde_json::from_str(&stage.read(&path)?).ok()? };
         Some(!manifest.development().is_empty())
     };
     builds && !prunes && has_development() == Some(true)
