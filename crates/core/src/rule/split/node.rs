@@ -281,7 +281,7 @@ fn runtime(stage: &BuildStage<'_>) -> Result<Runtime, Refusal> {
             runtime.packages.push(package);
         }
     }
-    runtime.copies = copies(stage, &manifests)?;
+    runtime.copies = copies(stage, &manifests, &started)?;
     let starts = |program: &str| {
         started.commands.iter().flatten().any(|word| word.rsplit('/').next() == Some(program))
     };
@@ -326,6 +326,25 @@ fn develops(started: &Started) -> Result<(), Refusal> {
         let names = |program: &str, verb: &str| words.contains(&program) && words.contains(&verb);
         let develops = words.contains(&"nodemon")
             || words.contains(&"ts-node-dev")
+            || matches!(
+                words.first(),
+                Some(&"tsc" | &"webpack" | &"esbuild" | &"rollup" | &"parcel" | &"gulp" | &"grunt")
+            )
+            || (words.first().is_some_and(|program| {
+                matches!(
+                    *program,
+                    "npm"
+                        | "yarn"
+                        | "pnpm"
+                        | "next"
+                        | "nest"
+                        | "vite"
+                        | "ng"
+                        | "react-scripts"
+                        | "vue-cli-service"
+                        | "npx"
+                )
+            }) && words.contains(&"build"))
             || names("react-scripts", "start")
             || names("next", "dev")
             || names("ng", "serve")
@@ -670,7 +689,7 @@ fn is_locked(text: &str, name: &str) -> bool {
 
 /// What comes over: the directories whole, or only the installed packages where everything else is copied from the context
 /// behind the build again.
-fn copies(stage: &BuildStage<'_>, manifests: &[Manifest]) -> Result<Vec<String>, Refusal> {
+fn copies(stage: &BuildStage<'_>, manifests: &[Manifest], started: &Started) -> Result<Vec<String>, Refusal> {
     let mut copies = Vec::new();
     let only_installs = stage
         .commands()
@@ -700,9 +719,24 @@ fn copies(stage: &BuildStage<'_>, manifests: &[Manifest]) -> Result<Vec<String>,
             copies.push(directory.clone());
         }
     }
-    if stage.commands().any(|command| command.program() == "corepack")
-        && stage.stage.end.user.value().is_some_and(|user| user == "root")
-    {
+    // What Corepack has fetched for the build it would fetch again at each start (H073).
+    let enables = stage.commands().position(|command| command.program() == "corepack");
+    let is_used = enables.is_some_and(|at| {
+        stage.commands().skip(at).any(|command| matches!(command.program(), "yarn" | "pnpm"))
+    });
+    let is_plain = stage.commands().all(|command| {
+        command.state.variable("COREPACK_HOME").is_none()
+            && command.state.user.value().is_some_and(|user| user == "root")
+    });
+    let is_started = started.is_open
+        || started
+            .commands
+            .iter()
+            .any(|words| words.first().is_some_and(|word| matches!(word.as_str(), "yarn" | "pnpm")));
+    if is_used && is_started {
+        if !is_plain {
+            return Err(Refusal::hazard("H073", "Corepack keeps the package manager in the home of a user"));
+        }
         copies.push("/root/.cache/node/corepack".to_owned());
     }
     Ok(copies)
