@@ -61,6 +61,10 @@ pub(crate) fn describe(delta: &Delta, line: &dyn Fn(usize) -> Option<usize>) -> 
             let said = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
             format!("the image of stage {} has as {field} {}, not {}", stage + 1, said(new), said(old))
         }
+        Delta::StageSplit { last, build, runtime, .. } => {
+            let to = line(*last).map_or(String::new(), |line| format!(" down to line {line}"));
+            format!("the steps{to} become the stage {build}, and a final stage starts from {runtime}")
+        }
         Delta::VisibleFilesLost { instruction, before, kept } => format!(
             "{}sees {} of the {before} files of the context that it saw before",
             at(instruction),
