@@ -29,6 +29,9 @@ pub struct DependencyNeed {
     /// The packages of Alpine that it needs.
     #[serde(default)]
     pub apk: Vec<String>,
+    /// The first version that has a wheel, by the version of Python; it needs nothing then.
+    #[serde(default)]
+    pub wheels: HashMap<String, String>,
     /// Why nothing can be said, with its hazard.
     pub hazard: Option<String>,
     /// The reason, as the end of a sentence that begins with the package's name.

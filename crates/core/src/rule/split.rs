@@ -201,10 +201,16 @@ impl<'a> BuildStage<'a> {
             let Some(target) = crate::model::place_of(self.model(), index, &target) else { continue };
             let workdir = self.stage.config.workdir.value().map(String::as_str).unwrap_or_default();
             let holds = |directory: &String| is_at_or_below(directory, &target);
+            // What stands beside a directory that is built may get its products: `client` and `server`.
+            let parent =
+                |path: &str| path.rsplit_once('/').map_or(String::new(), |(parent, _)| parent.to_owned());
+            let is_beside = !parent(&target).is_empty()
+                && directories.iter().any(|directory| parent(directory) == parent(&target))
+                && !is_of_the_system(&target);
             let is_directory = copied.iter().any(|file| file.target != target);
             if is_directory
                 && !target.is_empty()
-                && (directories.iter().any(holds) || is_at_or_below(workdir, &target))
+                && (directories.iter().any(holds) || is_beside || is_at_or_below(workdir, &target))
             {
                 directories.push(target);
             }

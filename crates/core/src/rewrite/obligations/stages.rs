@@ -275,6 +275,19 @@ impl Sides<'_> {
             || (path == "/usr/local/bin" && mentions(&python))
             || (path == "/root/.local" && mentions(&["--user"]))
             || self.is_download(path)
+            || (mentions(&["manage.py"]) && self.is_named_by_settings(path))
+    }
+
+    /// A directory that the settings of a Django project name.
+    fn is_named_by_settings(&self, path: &str) -> bool {
+        let files = FileView::new(self.context).visible(self.before, usize::MAX).unwrap_or_default();
+        files.iter().filter(|file| file.path.strip_suffix(".py").is_some()).any(|file| {
+            let bytes = self.context.files().read(&file.path).present();
+            bytes.is_some_and(|bytes| {
+                let text = String::from_utf8_lossy(&bytes);
+                text.lines().any(|line| line.trim_start().starts_with("STATIC_ROOT") && line.contains(path))
+            })
+        })
     }
 
     /// Where a command of the build stage is known to put what it downloads, as root.
@@ -480,7 +493,8 @@ impl Sides<'_> {
                 };
                 text.lines().map(|line| name(line.trim())).collect()
             };
-            for need in self.knowledge.dependency_needs(stack) {
+            // Which versions have wheels is for the rule to know.
+            for need in self.knowledge.dependency_needs(stack).filter(|need| need.wheels.is_empty()) {
                 let missing = need.apt.iter().find(|package| !has.contains(*package));
                 if let (Some(dependency), Some(package)) =
                     (need.names.iter().find(|name| named.contains(*name)), missing)

@@ -1,6 +1,6 @@
 //! The final stage: what of the old stage is restated in it, what moves into it, and what is copied.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::packages::{self, with_packages};
 use super::steps::{Effect, RunStep};
@@ -70,7 +70,7 @@ pub(crate) fn compose(stage: &BuildStage<'_>, runtime: Runtime) -> Result<Compos
             }
         }
     }
-    let (owner, top) = owner(stage, &runtime)?;
+    let owners = owners(stage, &runtime)?;
     let mut left_behind = composer.left_behind;
     let missing: Vec<String> =
         runtime.packages.iter().filter(|package| !composer.installed.contains(*package)).cloned().collect();
@@ -80,17 +80,22 @@ pub(crate) fn compose(stage: &BuildStage<'_>, runtime: Runtime) -> Result<Compos
         // Above any USER, and above what may need them.
         restated.push(install_of(stage, &missing)?);
     }
-    let flag = owner.map(|owner| format!(" --chown={owner}")).unwrap_or_default();
-    let mut copies: Vec<String> =
-        runtime.copies.iter().map(|path| format!("COPY --from={{}}{flag} {path} {path}")).collect();
-    copies.extend(runtime.placed.iter().map(|(from, to)| format!("COPY --from={{}} {from} {to}")));
+    let name = free_name(stage);
+    let copies = runtime.copies.iter().map(|path| {
+        let owner = owners.get(path).map(|owner| format!(" --chown={owner}")).unwrap_or_default();
+        format!("COPY --from={name}{owner} {path} {path}")
+    });
+    let placed = runtime.placed.iter().map(|(from, to)| format!("COPY --from={name} {from} {to}"));
     // A directory that WORKDIR makes belongs to root, one that COPY makes to the owner that it names.
-    let (behind, before): (Vec<Entry>, Vec<Entry>) =
-        entries.into_iter().partition(|entry| top && entry.keyword == Keyword::Workdir);
+    let is_given = |entry: &Entry| {
+        entry.keyword == Keyword::Workdir
+            && workdir_behind(stage, entry.index)
+                .is_some_and(|made| owners.keys().any(|copy| is_at_or_below(&made, copy)))
+    };
+    let (behind, before): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(is_given);
     restated.extend(runtime.workdir.iter().map(|path| format!("WORKDIR {path}")));
     restated.extend(before.into_iter().map(|entry| entry.text));
-    let name = free_name(stage);
-    restated.extend(copies.into_iter().map(|copy| copy.replace("{}", &name)));
+    restated.extend(copies.chain(placed));
     restated.extend(behind.into_iter().map(|entry| entry.text));
     left_behind.splice(0..0, runtime.left_behind.clone());
     left_behind.dedup();
@@ -390,37 +395,48 @@ fn workdir_behind(stage: &BuildStage<'_>, index: usize) -> Option<String> {
     }
 }
 
-/// The owner that the steps of the head give a directory that is copied, and whether they give it at all: a COPY keeps the
-/// owners of what lies in a directory, and not that of the directory itself (H081).
-fn owner(stage: &BuildStage<'_>, runtime: &Runtime) -> Result<(Option<String>, bool), Refusal> {
-    let mut owner: Option<String> = None;
+/// The owners that the steps of the head give to directories that are copied: a COPY keeps the owners of what lies in a
+/// directory, and not that of the directory itself (H081).
+fn owners(stage: &BuildStage<'_>, runtime: &Runtime) -> Result<BTreeMap<String, String>, Refusal> {
+    const COMMON: &[&str] = &[
+        "755",
+        "0755",
+        "+x",
+        "a+x",
+        "u+x",
+        "+rx",
+        "a+rx",
+        "ugo+rx",
+        "u+rwX",
+        "a+rX",
+        "u+rwx",
+        "u=rwX,go=rX",
+    ];
+    let mut owners = BTreeMap::new();
     for command in stage.commands() {
         let Effect::Writes(paths) = &command.effect else { continue };
-        let touches = paths.iter().any(|path| runtime.copies.iter().any(|copy| is_at_or_below(copy, path)));
-        if !touches {
+        let touched =
+            runtime.copies.iter().filter(|copy| paths.iter().any(|path| is_at_or_below(copy, path)));
+        let touched: Vec<&String> = touched.collect();
+        if touched.is_empty() {
             continue;
         }
         let mode =
             command.words.iter().skip(1).find(|word| !word.starts_with('-')).copied().unwrap_or_default();
         match command.program() {
+            "chown" if mode.contains(['$', '`']) => {
+                return Err(Refusal::hazard(
+                    "H081",
+                    format!("the owner `{mode}` of the program is not known"),
+                ));
+            }
             "chown" => {
-                if mode.contains(['$', '`']) {
-                    return Err(Refusal::hazard(
-                        "H081",
-                        format!("the owner `{mode}` of the program is not known"),
-                    ));
-                }
-                owner = Some(mode.to_owned());
+                owners.extend(touched.into_iter().map(|copy| (copy.clone(), mode.to_owned())));
             }
             "chgrp" => {
                 return Err(Refusal::hazard("H081", "the group of the program's directory is set by itself"));
             }
-            "chmod"
-                if !matches!(
-                    mode,
-                    "755" | "0755" | "+x" | "a+x" | "u+x" | "+rx" | "a+rx" | "ugo+rx" | "u+rwX" | "a+rX"
-                ) =>
-            {
+            "chmod" if !COMMON.contains(&mode) => {
                 return Err(Refusal::hazard(
                     "H081",
                     format!("the program's directory has the mode `{mode}`, which a COPY does not keep"),
@@ -429,8 +445,7 @@ fn owner(stage: &BuildStage<'_>, runtime: &Runtime) -> Result<(Option<String>, b
             _ => {}
         }
     }
-    let is_given = owner.is_some();
-    Ok((owner, is_given))
+    Ok(owners)
 }
 
 /// A name that no stage has and no image that the file uses.

@@ -281,6 +281,7 @@ fn runtime(stage: &BuildStage<'_>) -> Result<Runtime, Refusal> {
             runtime.packages.push(package);
         }
     }
+    builds_inside(stage)?;
     runtime.copies = copies(stage, &manifests, &started)?;
     let starts = |program: &str| {
         started.commands.iter().flatten().any(|word| word.rsplit('/').next() == Some(program))
@@ -685,6 +686,41 @@ fn is_locked(text: &str, name: &str) -> bool {
     ]
     .iter()
     .any(|entry| text.contains(entry.as_str()))
+}
+
+/// No configuration of a bundler or compiler leads its products out of the directories that come over.
+fn builds_inside(stage: &BuildStage<'_>) -> Result<(), Refusal> {
+    const KEYS: &[&str] = &["outDir", "outputPath", "outputDir", "--outDir", "--out-dir", "--output-path"];
+    for (target, path) in stage.files()? {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let is_config = name == "package.json"
+            || name == "angular.json"
+            || name.starts_with("tsconfig")
+            || name.contains(".config.");
+        let directory = target.rsplit_once('/').map_or("", |(directory, _)| directory);
+        if !is_config || target.contains("/node_modules/") || !stage.is_inside(directory) {
+            continue;
+        }
+        let Some(text) = stage.read(&path).filter(|text| KEYS.iter().any(|key| text.contains(key))) else {
+            continue;
+        };
+        for key in KEYS {
+            for (at, _) in text.match_indices(key) {
+                let rest = text.get(at + key.len()..).unwrap_or_default();
+                let value = rest.trim_start_matches(['"', '\'', ':', '=', ' ']);
+                let end = value.find(['"', '\'', ' ', ',', '\n']).unwrap_or(value.len());
+                let value = value.get(..end).unwrap_or_default();
+                let leads_out = value.starts_with('/') || value.split('/').any(|part| part == "..");
+                let whole =
+                    if value.starts_with('/') { value.to_owned() } else { format!("{directory}/{value}") };
+                let made = crate::context::normalise(&whole).map(|made| format!("/{made}"));
+                if leads_out && !made.is_some_and(|made| stage.is_inside(&made)) {
+                    return Err(Refusal::hazard("H080", format!("`{path}` puts products to `{value}`")));
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What comes over: the directories whole, or only the installed packages where everything else is copied from the context

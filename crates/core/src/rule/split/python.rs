@@ -109,9 +109,23 @@ fn python_effect(command: &Command<'_>) -> Effect {
             Effect::Builds { inside: true }
         }
         ["-c", code] if code.starts_with("import ") && !code.contains(['(', ';']) => Effect::Nothing,
-        [script, ..] if script.rsplit('/').next() == Some("manage.py") || *script == "setup.py" => {
-            Effect::Builds { inside: true }
+        [script, verb, ..] if script.rsplit('/').next() == Some("manage.py") => {
+            const VERBS: &[&str] = &[
+                "collectstatic",
+                "compilemessages",
+                "migrate",
+                "makemigrations",
+                "compress",
+                "check",
+                "test",
+                "loaddata",
+                "tailwind",
+                "createcachetable",
+                "makemessages",
+            ];
+            if VERBS.contains(verb) { Effect::Builds { inside: true } } else { Effect::Unknown }
         }
+        ["setup.py", ..] => Effect::Builds { inside: true },
         _ => Effect::Unknown,
     }
 }
@@ -262,12 +276,78 @@ fn copies(stage: &BuildStage<'_>) -> Result<Vec<String>, Refusal> {
             copies.push(directory.clone());
         }
     }
+    copies.extend(static_files(stage, &copies)?);
     let mut seen = BTreeSet::new();
     copies.retain(|copy| seen.insert(copy.clone()));
     if copies.is_empty() {
         return Err(Refusal::hazard("H072", "it is not known where the packages are installed"));
     }
     Ok(copies)
+}
+
+/// Where Django collects its static files, when that is not among what comes over anyway.
+///
+/// # Errors
+/// A refusal when the settings do not say it plainly (H080).
+fn static_files(stage: &BuildStage<'_>, copies: &[String]) -> Result<Vec<String>, Refusal> {
+    let collects = stage.commands().any(|command| command.has(&["collectstatic", "compress"]));
+    let mut places = Vec::new();
+    if !collects {
+        return Ok(places);
+    }
+    for path in stage.files()?.values().filter(|path| path.strip_suffix(".py").is_some()) {
+        let Some(text) = stage.read(path).filter(|text| text.contains("STATIC_ROOT")) else { continue };
+        for line in text.lines().map(str::trim).filter(|line| line.starts_with("STATIC_ROOT")) {
+            let Some((_, value)) = line.split_once('=') else { continue };
+            let quoted = value.split(['"', '\'']).nth(1).unwrap_or_default();
+            if quoted.starts_with('/') && !value.contains("BASE_DIR") {
+                let place = quoted.trim_end_matches('/').to_owned();
+                if !copies.iter().any(|copy| is_at_or_below(&place, copy)) {
+                    places.push(place);
+                }
+            } else if value.contains(".parent")
+                || value.contains("..")
+                || value.contains("dirname")
+                || !value.contains(['"', '\''])
+            {
+                return Err(Refusal::hazard(
+                    "H080",
+                    format!("it is not known where `{path}` collects static files"),
+                ));
+            }
+        }
+    }
+    Ok(places)
+}
+
+/// The version that a requirement or a lockfile pins a package to, as numbers.
+fn pinned(stage: &BuildStage<'_>, name: &str) -> Result<Option<Vec<u32>>, Refusal> {
+    let numbers = |text: &str| -> Vec<u32> { text.split('.').map_while(|part| part.parse().ok()).collect() };
+    for path in stage.files()?.values() {
+        let file = path.rsplit('/').next().unwrap_or_default();
+        let is_list = file.contains("requirements") || path.contains("requirements/");
+        let is_lock = matches!(file, "poetry.lock" | "uv.lock" | "pdm.lock");
+        if !is_list && !is_lock {
+            continue;
+        }
+        let text = stage.read(path).unwrap_or_default().to_lowercase();
+        let mut lines = text.lines().map(str::trim);
+        while let Some(line) = lines.next() {
+            if is_lock && line == format!("name = \"{name}\"") {
+                let version =
+                    lines.next().and_then(|line| line.strip_prefix("version = \"")).unwrap_or_default();
+                return Ok(Some(numbers(version.trim_end_matches('"'))));
+            }
+            let listed = line.replace('_', "-");
+            let rest =
+                listed.strip_prefix(name).map(str::trim_start).and_then(|rest| rest.strip_prefix("=="));
+            if let Some(version) = rest {
+                let end = version.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(version.len());
+                return Ok(Some(numbers(version.get(..end).unwrap_or_default())));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Whether PATH holds the programs of an environment, the rest of it being the base's: `ENV PATH="/opt/venv/bin:$PATH"`.
@@ -355,8 +435,26 @@ fn system_needs(stage: &BuildStage<'_>) -> Result<Vec<String>, Refusal> {
     let mut packages = BTreeSet::new();
     for need in knowledge.dependency_needs("python") {
         let Some(name) = need.names.iter().find(|name| names.contains(*name)) else { continue };
+        if !need.wheels.is_empty() {
+            // From some version on there is a wheel for this Python, which holds its libraries.
+            let version = version(stage).unwrap_or_default();
+            let numbers =
+                |text: &String| -> Vec<u32> { text.split('.').map_while(|part| part.parse().ok()).collect() };
+            let first = need.wheels.get(&version).map(numbers);
+            let has_wheel = match (pinned(stage, name)?, first) {
+                (Some(pinned), Some(first)) => pinned >= first,
+                _ => true,
+            };
+            if has_wheel {
+                continue;
+            }
+        }
         if let (Some(hazard), Some(why)) = (&need.hazard, &need.why) {
-            let hazard = if hazard == "H073" { "H073" } else { "H066" };
+            let hazard = match hazard.as_str() {
+                "H072" => "H072",
+                "H073" => "H073",
+                _ => "H066",
+            };
             return Err(Refusal::hazard(hazard, format!("`{name}` {why}")));
         }
         packages.extend(if is_alpine { need.apk.iter() } else { need.apt.iter() }.cloned());
