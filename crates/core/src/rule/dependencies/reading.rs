@@ -175,7 +175,10 @@ impl<'a> Reading<'a> {
                 Command::Nothing if is_literal => return Kind::Nothing,
                 Command::Nothing => return Kind::Other,
                 Command::Installs(mut found) => {
-                    let is_typed_again = is_typed || found.first == First::Move;
+                    let is_typed_again = match &mut found.first {
+                        First::Move => true,
+                        First::Add(command) => types_variables_again(command, simple, &filled),
+                    };
                     if !is_literal || !is_typed_again {
                         let text = shown(self.text.script.text().get(simple.span.clone()));
                         let reason = format!("what `{text}` reads is up to the shell");
@@ -478,6 +481,29 @@ fn is_thrown_away(redirect: &crate::shell::Redirect) -> bool {
 fn variable(assignment: &crate::shell::Assignment) -> Option<(String, String)> {
     let is_plain = !assignment.append && !assignment.subscript;
     is_plain.then(|| Some((assignment.name.clone(), assignment.value.value()?.to_owned())))?
+}
+
+/// Puts the variables back into a command that was made of words in which they were replaced. Whether that is possible: a
+/// word with one is there by itself, or not at all.
+fn types_variables_again(command: &mut String, simple: &Simple, filled: &[Filled]) -> bool {
+    let mut words: Vec<String> = command.split(' ').map(str::to_owned).collect();
+    for (word, value) in simple.words.iter().zip(filled) {
+        if word.value().is_some() || matches!(value, Filled::Versioned(_)) {
+            continue;
+        }
+        for typed in words.iter_mut().filter(|typed| *typed == value.text()) {
+            *typed = word.canonical();
+        }
+    }
+    let is_left = |(word, value): (&crate::shell::Word, &Filled)| {
+        word.value().is_none()
+            && words.iter().any(|typed| !typed.contains('$') && typed.contains(value.text()))
+    };
+    if filled.len() != simple.words.len() || simple.words.iter().zip(filled).any(is_left) {
+        return false;
+    }
+    *command = words.join(" ");
+    true
 }
 
 /// A command as it is shown: on one line.
