@@ -56,6 +56,10 @@ rule! {
     /// run time needs, installs the libraries behind the packages that were there to compile against, and takes the program
     /// over at the same path. Instructions about the image (EXPOSE, LABEL, CMD) move there or stay there.
     ///
+    /// What a JDK builds runs in the JRE of the same distribution, version and system, what the SDK of .NET builds in the
+    /// runtime of ASP.NET Core or of .NET. Of a Spring Boot project the jar alone comes over, when nothing beside it can be
+    /// looked for; otherwise the directory does.
+    ///
     /// ## Stays silent
     ///
     /// - When nothing would be saved: a slim base, and neither tools nor development dependencies installed.

@@ -55,6 +55,10 @@ rule! {
     /// Go and Rust compile dependencies with the source, so what comes before it is their download: `go mod download`, and
     /// `cargo fetch` with empty files where cargo insists on a target. No dummy program is compiled (H058).
     ///
+    /// What a build fetches by itself is fetched before the source too: `mvn dependency:go-offline` where no module needs
+    /// another of the same build, `gradle dependencies`, `dotnet restore` with every project file at its own path, and
+    /// `composer install --no-scripts --no-autoloader`; the build, or Composer's scripts and autoloader, stay behind it.
+    ///
     /// ## Stays silent
     ///
     /// Without a build context. When an earlier step has installed the dependencies of the same project. When the
@@ -68,7 +72,8 @@ rule! {
     /// (H042), git hooks that ask for the repository (H043), members of a workspace that are not understood (H044), hooks of
     /// the package manager in code (H045), an install that fails without a lockfile (H046; without one, `npm install` is
     /// moved with a remark), dependencies in directories outside of the project (H047), requirements that include what is
-    /// not there (H050), a project that installs itself (H051, H052), a generator before the install, or a command that
+    /// not there (H050), a project that installs itself (H051, H052), plugins of Composer and code in Gemfiles, project files
+    /// and build scripts that may read the source (H053 to H055, H057), modules of Maven that need each other (H056), a generator before the install, or a command that
     /// takes back in the same layer what was installed (H061), a mount of the context (H065). When installed packages or
     /// generated code in the context would be copied over those of the image (H060): `dockmend rewrite ignore order` makes a
     /// `.dockerignore` first. When an instruction in between could make a difference (H062, H063): a USER, a LABEL, packages
