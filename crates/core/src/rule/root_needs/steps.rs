@@ -14,7 +14,7 @@ type Signs = (&'static str, &'static str, &'static str);
 const SIGNS: &[Signs] = &[
     ("gosu|su-exec|setpriv|fixuid|entrypoint-user", "H025", "a program that changes the user is installed"),
     ("supervisor|s6-overlay|runit", "H037", "a supervisor is installed, which starts as root"),
-    ("vsftpd|install cron|cronie|openssh-server", "H037", "a daemon is installed that starts as root"),
+    ("vsftpd|install cron|cronie", "H037", "a daemon is installed that starts as root"),
     (
         "docker.sock|/dev/kvm|/dev/tty|/dev/ttyUSB|/dev/mem|/dev/snd|/dev/dri|/dev/net|/dev/video|/dev/fuse",
         "H038",
@@ -155,8 +155,8 @@ fn keeps_others_out(mode: &str) -> bool {
     mode.split(',').any(|part| {
         let (who, _) = part.split_at(part.find(['+', '-', '=']).unwrap_or(0));
         let takes = part.contains('-') && (who.is_empty() || who.contains(['o', 'a']));
-        let grants_owner_alone = who == "u" || who == "ug" || who == "g";
-        takes || (grants_owner_alone && part.contains(['x', '=']))
+        let grants_owner_alone = matches!(who, "u" | "ug" | "gu");
+        takes || (grants_owner_alone && part.contains('x'))
     })
 }
 
@@ -471,7 +471,7 @@ mod tests {
         for mode in ["600", "0700", "0o750", "go-rwx", "o-r", "u+x", "u=rwx", "a-x", "-x"] {
             assert!(keeps_others_out(mode), "{mode}");
         }
-        for mode in ["755", "0644", "+x", "a+x", "777", "1777", "u+w", "ugo+x", "g+w", "a+rX"] {
+        for mode in ["755", "0644", "+x", "a+x", "777", "1777", "u+w", "ugo+x", "g+w", "g=u", "a+rX"] {
             assert!(!keeps_others_out(mode), "{mode}");
         }
     }
