@@ -130,7 +130,7 @@ fn take(service: &[&Line<'_>], found: &mut Services) {
         }
         match section {
             "privileged" if line.text.ends_with("true") => {
-                found.needs_root = Some("is privileged".to_owned())
+                found.needs_root = Some("is privileged".to_owned());
             }
             "cap_add" => found.needs_root = Some("is given capabilities".to_owned()),
             "devices" => found.needs_root = Some("is given devices".to_owned()),

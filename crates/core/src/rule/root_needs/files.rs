@@ -47,7 +47,7 @@ impl ImageFiles {
             if instruction.flag("from").is_some() {
                 match model.copy_source(index) {
                     Some(Source::Stage(from)) if depth < DEPTH => {
-                        self.add_from(subject, view, index, from, depth)
+                        self.add_from(subject, view, index, from, depth);
                     }
                     Some(Source::Image(_)) => {}
                     _ => self.has_gaps = true,

@@ -233,7 +233,10 @@ impl Judge<'_, '_> {
         let Some(path) = value else {
             return refuse("H025", format!("the script runs {raw}, and it is not known which file that is"));
         };
-        if path.contains("/activate") || path.ends_with(".env") || path.contains("/etc/profile") {
+        if path.contains("/activate")
+            || path.split('.').next_back() == Some("env")
+            || path.contains("/etc/profile")
+        {
             return Ok(());
         }
         self.depth += 1;

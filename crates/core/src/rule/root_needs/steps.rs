@@ -178,7 +178,7 @@ fn run(
     signs(&text)?;
     homes(survey, &text)?;
     // What a script of the context downloads, it downloads to the same place.
-    for word in text.split_whitespace().filter(|word| word.ends_with(".py") || word.ends_with(".sh")) {
+    for word in text.split_whitespace().filter(|word| matches!(word.rsplit('.').next(), Some("py" | "sh"))) {
         let path = place(survey.subject, index, word);
         if let Some(script) = path.and_then(|path| survey.text_of(&path)) {
             caches(survey, &script)?;

@@ -97,8 +97,8 @@ impl Planner<'_, '_> {
                 continue;
             }
             let Some(target) = place_of_copy(self.survey, *index) else { continue };
-            let in_state = |directory: &String| is_in(&target, directory);
-            let is_state = self.needs.dirs.iter().chain(&self.needs.trees).any(in_state);
+            let holds_it = |directory: &String| is_in(&target, directory);
+            let is_state = self.needs.dirs.iter().chain(&self.needs.trees).any(holds_it);
             let in_app = self.survey.app_dirs.iter().any(|app| is_in(&target, app));
             if is_state || (in_app && self.is_for_the_program(*index, step, &target)) {
                 copies.insert(*index);
