@@ -14,6 +14,7 @@ mod demands;
 mod dotnet;
 mod go;
 mod java;
+mod native;
 mod node;
 mod packages;
 pub(crate) mod programs;
@@ -45,7 +46,7 @@ pub(crate) struct Stack {
 
 /// The stacks, in the order in which they are asked.
 static STACKS: &[&Stack] =
-    &[&node::STACK, &python::STACK, &java::STACK, &dotnet::STACK, &rust::STACK, &go::STACK];
+    &[&node::STACK, &python::STACK, &java::STACK, &dotnet::STACK, &rust::STACK, &go::STACK, &native::STACK];
 
 /// What the final stage needs besides what stood in the stage: a stack's answer.
 #[derive(Debug, Default)]

@@ -60,6 +60,11 @@ rule! {
     /// runtime of ASP.NET Core or of .NET. Of a Spring Boot project the jar alone comes over, when nothing beside it can be
     /// looked for; otherwise the directory does.
     ///
+    /// A program of Go or Rust comes over with what it may read: sources, manifests and what cargo leaves in `target` stay
+    /// behind. It runs on the release of Debian or Alpine that it was compiled on, with certificates, time zones and the
+    /// libraries that its crates are linked with. What is compiled with a compiler of the distribution runs on the same
+    /// image without it.
+    ///
     /// ## Stays silent
     ///
     /// - When nothing would be saved: a slim base, and neither tools nor development dependencies installed.

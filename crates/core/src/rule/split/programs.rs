@@ -135,14 +135,25 @@ impl Language {
     }
 }
 
-/// What the final stage needs.
+/// What the final stage needs, for an image whose programs run on another.
 pub(super) fn runtime(
+    stage: &BuildStage<'_>,
+    language: &Language,
+    outputs: Outputs,
+    more: Vec<String>,
+) -> Result<Runtime, Refusal> {
+    let runner = runner(stage)?;
+    runtime_on(stage, language, outputs, more, &runner)
+}
+
+/// What the final stage needs, on the image of the runner.
+pub(super) fn runtime_on(
     stage: &BuildStage<'_>,
     language: &Language,
     mut outputs: Outputs,
     more: Vec<String>,
+    runner: &Runner,
 ) -> Result<Runtime, Refusal> {
-    let runner = runner(stage)?;
     if let Some(directory) = stage
         .directories
         .iter()
@@ -166,7 +177,13 @@ pub(super) fn runtime(
     let needed = needed(stage, language, &mut outputs, &started, &mut runtime)?;
     runtime.copies = copies(stage, language, &outputs, needed)?;
     runtime.packages = more;
-    for package in runner.packages.iter().chain(&programs_of_the_image(stage, language, &started)?) {
+    // The same image has the same programs.
+    let missing = if runner.packages.is_empty() {
+        Vec::new()
+    } else {
+        programs_of_the_image(stage, language, &started)?
+    };
+    for package in runner.packages.iter().chain(&missing) {
         if !runtime.packages.contains(package) {
             runtime.packages.push(package.clone());
         }
