@@ -156,6 +156,12 @@ impl Project {
     }
 }
 
+/// A git repository without a commit: `go build` asks git about it, and fails when it is none.
+const REPOSITORY: [(&str, &str); 2] = [
+    (".git/HEAD", "ref: refs/heads/main\n"),
+    (".git/config", "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n"),
+];
+
 /// The folder of the projects in the checkout.
 pub(super) fn home() -> PathBuf {
     cache::checkout().join("fixtures/projects")
@@ -203,7 +209,12 @@ impl Copy {
                 std::fs::copy(&file, to)?;
             }
         }
-        copy.write(".git/HEAD", "ref: refs/heads/main\n")?;
+        for (name, text) in REPOSITORY {
+            copy.write(name, text)?;
+        }
+        for name in ["objects", "refs"] {
+            std::fs::create_dir_all(copy.path(".git").join(name))?;
+        }
         for (name, size) in &project.litter {
             copy.write(name, &"x".repeat(*size))?;
         }

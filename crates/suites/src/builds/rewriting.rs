@@ -6,13 +6,16 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
+use tempfile::TempDir;
 
 use super::engine::text_of;
 use super::project::Copy;
 
 /// The built program.
 pub(super) struct Dockmend {
+    /// A copy, so that a build while the suite runs does not change what is tested.
     program: PathBuf,
+    _folder: TempDir,
     /// The name of each rewrite, by the ids of its rules.
     rewrites: BTreeMap<String, String>,
 }
@@ -71,12 +74,14 @@ impl Dockmend {
             build.arg("--release");
         }
         crate::cache::run(&mut build)?;
-        let program = folder.join("dockmend");
+        let copy = tempfile::tempdir()?;
+        let program = copy.path().join("dockmend");
+        std::fs::copy(folder.join("dockmend"), &program)?;
         let output = Command::new(&program).args(["rules", "--format", "json"]).output();
         let text = text_of(&output.with_context(|| format!("cannot start {}", program.display()))?)?;
         let rules: Rules = serde_json::from_str(&text)?;
         let rewrites = rules.rules.into_iter().filter_map(|rule| Some((rule.id, rule.rewrite?)));
-        Ok(Self { program, rewrites: rewrites.collect() })
+        Ok(Self { program, _folder: copy, rewrites: rewrites.collect() })
     }
 
     /// Applies the safe fixes.
