@@ -31,7 +31,7 @@ use crate::cache;
 use crate::verdicts::builder::{Answer, Builder};
 
 const USAGE: &str = "\
-cargo xtask builds [--only NAME...] [--quick] [--seeded] [--cold] [--write] [--dir PATH] [--record]
+cargo xtask builds [--only NAME...] [--quick] [--seeded] [--cold] [--jobs N] [--write] [--dir PATH] [--record]
 
 Builds, runs and stops every project before and after `dockmend rewrite all`, and exits with 1 when a gate is red.
 
@@ -39,6 +39,7 @@ Builds, runs and stops every project before and after `dockmend rewrite all`, an
 --quick         the few projects that are marked as quick, and the bad rewrites of these
 --seeded        only the bad rewrites of seeded.toml, each of which has to turn its gate red
 --cold          take no layer from the build cache
+--jobs N        build so many projects at once; default 2
 --write         write the table to docs/rewrites/measured.md
 --dir PATH      the folder of the projects; default: fixtures/projects
 --record        build nothing: write what the rewrites make of each project to fixtures/projects/expected
@@ -47,10 +48,6 @@ The engine is the one of the environment (DOCKER_HOST, or what `docker` finds). 
 packages in the cache folder, which needs root and Debian; it reaches no container registry, and stand-ins are made for the base
 images. Where neither can be had, nothing is built.";
 
-/// So many projects are built at once.
-const AT_ONCE: usize = 2;
-
-#[derive(Default)]
 #[allow(clippy::struct_excessive_bools)] // Flags of a command line, each on its own.
 struct Options {
     only: Vec<String>,
@@ -59,12 +56,23 @@ struct Options {
     cold: bool,
     write: bool,
     record: bool,
+    /// So many projects are built at once.
+    jobs: usize,
     folder: Option<PathBuf>,
 }
 
 impl Options {
     fn parse(arguments: &[String]) -> Result<Option<Self>> {
-        let mut options = Self::default();
+        let mut options = Self {
+            only: Vec::new(),
+            quick: false,
+            seeded: false,
+            cold: false,
+            write: false,
+            record: false,
+            jobs: 2,
+            folder: None,
+        };
         let mut arguments = arguments.iter().peekable();
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
@@ -76,6 +84,10 @@ impl Options {
                 "--quick" => options.quick = true,
                 "--seeded" => options.seeded = true,
                 "--cold" => options.cold = true,
+                "--jobs" => {
+                    let number = arguments.next().context("--jobs needs a number")?;
+                    options.jobs = number.parse().with_context(|| format!("--jobs {number}"))?;
+                }
                 "--write" => options.write = true,
                 "--record" => options.record = true,
                 "--dir" => options.folder = Some(arguments.next().context("--dir needs a path")?.into()),
@@ -163,7 +175,7 @@ impl Suite {
         let engine = Engine::reach()?;
         let images =
             if engine.stand_ins() { "stand-ins for the official images" } else { "images from registries" };
-        println!("{}, {images}, {AT_ONCE} projects at once", engine.version);
+        println!("{}, {images}, {} projects at once", engine.version, options.jobs);
         let folder = options.folder.clone().unwrap_or_else(project::home);
         let mut projects = project::load(&folder)?;
         let known: BTreeSet<String> = projects.iter().map(|project| project.name.clone()).collect();
@@ -182,7 +194,7 @@ impl Suite {
     }
 
     fn run(&self, options: &Options) -> Result<ExitCode> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(AT_ONCE).build()?;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(options.jobs).build()?;
         let mut rows = Vec::new();
         let mut green = true;
         if !options.seeded {

@@ -9,11 +9,8 @@ use super::engine::{Engine, text_of};
 use super::image::Image;
 use super::project::Run;
 
-/// A container that takes longer to start is broken.
+/// A container that takes longer to start, or a job that takes longer to end, is broken.
 const LONGEST_START: Duration = Duration::from_secs(40);
-
-/// A job that takes longer is stuck.
-const LONGEST_JOB: Duration = Duration::from_secs(60);
 
 /// The seconds that a container has between SIGTERM and SIGKILL.
 const GRACE: &str = "6";
@@ -75,7 +72,6 @@ impl<'a> Container<'a> {
     /// Waits until a server answers, a worker has said its lines, or a job has ended with 0.
     pub(super) fn wait(&self) -> Result<()> {
         let begin = Instant::now();
-        let longest = if self.run.job { LONGEST_JOB } else { LONGEST_START };
         loop {
             let state = self.inspect("{{.State.Running}} {{.State.ExitCode}}")?;
             let running = state.starts_with("true");
@@ -90,8 +86,8 @@ impl<'a> Container<'a> {
             } else if self.is_ready() {
                 return Ok(());
             }
-            if begin.elapsed() > longest {
-                bail!("it was not ready after {} s: {}", longest.as_secs(), self.last_words());
+            if begin.elapsed() > LONGEST_START {
+                bail!("it was not ready after {} s: {}", LONGEST_START.as_secs(), self.last_words());
             }
             std::thread::sleep(Duration::from_millis(150));
         }

@@ -32,7 +32,9 @@ impl<'a> Image<'a> {
         tag: &str,
         anew: bool,
     ) -> Result<(Self, Log)> {
-        let image = Self { engine, name: format!("dockmend-builds/{}:{tag}", project.name) };
+        // Two suites may share an engine.
+        let name = format!("dockmend-builds/{}:{tag}-{}", project.name, std::process::id());
+        let image = Self { engine, name };
         let mut build = engine.command("timeout");
         build.args([LONGEST_BUILD, "docker", "build", "--progress=plain", "--provenance=false"]);
         build.args(["--tag", &image.name, "--file"]).arg(copy.dockerfile());

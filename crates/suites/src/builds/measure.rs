@@ -84,8 +84,8 @@ impl Drop for Volume<'_> {
 }
 
 fn live(engine: &Engine, project: &Project, image: &Image<'_>, run: &Run, variant: &str) -> Result<Life> {
-    let volume = Volume { engine, name: format!("dockmend-builds-{}-{variant}", project.name) };
-    engine.quietly(&["volume", "rm", "--force", &volume.name]);
+    let name = format!("dockmend-builds-{}-{variant}-{}", project.name, std::process::id());
+    let volume = Volume { engine, name };
     let named = run.volume.is_some().then_some(volume.name.as_str());
     let first = Container::start(engine, image, run, named, None)?;
     first.wait()?;
