@@ -248,6 +248,10 @@ fn classify(found: &Found, paths: &HashSet<&str>, files: &dyn ContextFiles) -> O
     if is_compiled(name) {
         return make(Group::Generated, Some("*.py[co]"), None);
     }
+    // Yarn notes in it how it linked what it installed; an installation in the image writes its own.
+    if name == "install-state.gz" && parent.rsplit('/').next() == Some(".yarn") {
+        return make(Group::Generated, None, None);
+    }
     if ends_in(&[".swp", ".swo", "~"]) {
         return make(Group::Editors, None, None);
     }

@@ -89,7 +89,7 @@ impl<'a> Container<'a> {
             if begin.elapsed() > LONGEST_START {
                 bail!("it was not ready after {} s: {}", LONGEST_START.as_secs(), self.last_words());
             }
-            std::thread::sleep(Duration::from_millis(150));
+            std::thread::sleep(Duration::from_millis(300));
         }
     }
 
