@@ -168,7 +168,6 @@ fn rewrites() -> BTreeMap<String, String> {
 }
 
 #[test]
-#[ignore = "the great rewrites are landing; recorded anew when they have"]
 fn the_rewrites_of_all_projects_are_those_committed() {
     let record = std::env::var_os(RECORD).is_some();
     let rewrites = rewrites();
