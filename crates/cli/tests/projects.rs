@@ -66,7 +66,10 @@ impl Project {
         }
         // The copy of `cargo xtask builds` is the same.
         project.write(".git/HEAD", b"ref: refs/heads/main\n");
-        project.write(".git/config", b"[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n");
+        project.write(
+            ".git/config",
+            b"[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n",
+        );
         if let Some(litter) = project.said.get("litter") {
             for (path, size) in litter.as_table().unwrap() {
                 let size = usize::try_from(size.as_integer().unwrap()).unwrap();

@@ -15,6 +15,7 @@ use crate::context::{ContextFiles, EntryKind, Found};
 pub(crate) use choice::Choice;
 pub(crate) use demands::{Demands, Maker};
 pub(crate) use expected::top;
+pub(crate) use git::GitIgnore;
 pub(crate) use memory::{Judged, Memory, Scope};
 pub(crate) use text::{addition, ignore_text, measure};
 

@@ -164,13 +164,13 @@ fn is_build_file(path: &str) -> bool {
 }
 
 /// What git does not know by the `.gitignore` files at the root and beside a path.
-pub(super) struct GitIgnore<'a> {
+pub(crate) struct GitIgnore<'a> {
     files: &'a dyn ContextFiles,
     root: Option<DockerIgnore>,
 }
 
 impl<'a> GitIgnore<'a> {
-    pub(super) fn new(files: &'a dyn ContextFiles) -> Self {
+    pub(crate) fn new(files: &'a dyn ContextFiles) -> Self {
         Self { files, root: read(files, "") }
     }
 
@@ -180,7 +180,7 @@ impl<'a> GitIgnore<'a> {
     }
 
     /// Whether git is told to ignore a path, so that no fresh clone has it.
-    pub(super) fn covers(&self, path: &str) -> bool {
+    pub(crate) fn covers(&self, path: &str) -> bool {
         let parent = split(path).0;
         let beside = || read(self.files, parent).is_some_and(|ignore| ignore.is_ignored(path));
         self.root.as_ref().is_some_and(|ignore| ignore.is_ignored(path)) || (!parent.is_empty() && beside())

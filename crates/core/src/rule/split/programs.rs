@@ -12,6 +12,7 @@ use super::steps::{Command, Effect};
 use super::{BuildStage, Runtime, is_at_or_below};
 use crate::knowledge::{Family, Remains, Runner};
 use crate::rule::Refusal;
+use crate::rule::litter::GitIgnore;
 use crate::syntax::Keyword;
 
 /// More entries than this are not listed one by one.
@@ -460,6 +461,7 @@ fn copies(
         .flat_map(|(program, paths)| paths.iter().map(move |path| (program, path)))
         .collect();
     let mut copies: BTreeSet<String> = needed;
+    let git = GitIgnore::new(stage.subject.context.files());
     for directory in &stage.directories {
         let inside = |path: &str| is_at_or_below(path, directory) && path != directory;
         let gives_it_away = written
@@ -470,11 +472,18 @@ fn copies(
             let rest = path.get(directory.len() + 1..).unwrap_or_default();
             format!("{directory}/{}", rest.split('/').next().unwrap_or(rest))
         };
+        // What git ignores lies on this machine and in no fresh clone, where a COPY that names it would fail.
+        let mut only_here: BTreeSet<String> = BTreeSet::new();
         for (target, file) in files.iter().filter(|(target, _)| inside(target)) {
             if !language.is_build_only(file) {
-                entries.insert(entry(target));
+                if git.covers(file) {
+                    only_here.insert(entry(target));
+                } else {
+                    entries.insert(entry(target));
+                }
             }
         }
+        let is_local = only_here.iter().any(|entry| !entries.contains(entry));
         for (program, path) in &written {
             let is_result = outputs.programs.contains(*path);
             if inside(path) && !is_result && !matches!(*program, "rm" | "chmod" | "chown") {
@@ -486,10 +495,10 @@ fn copies(
                 entries.insert(program.clone());
             }
         }
-        let is_whole = !outputs.is_precise || gives_it_away || entries.len() > MOST_ENTRIES;
+        let is_whole = !outputs.is_precise || gives_it_away || is_local || entries.len() > MOST_ENTRIES;
         if is_whole && language.may_be_whole {
             copies.insert(directory.clone());
-        } else if !outputs.is_precise || gives_it_away {
+        } else if !outputs.is_precise || gives_it_away || is_local {
             let reason = format!("it is not known what of `{directory}` the program needs at run time");
             return Err(Refusal::hazard("H080", reason));
         } else {
