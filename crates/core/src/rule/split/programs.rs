@@ -483,7 +483,8 @@ fn copies(
                 }
             }
         }
-        let is_local = only_here.iter().any(|entry| !entries.contains(entry));
+        let is_made = |path: &String| outputs.programs.contains(path);
+        let is_local = only_here.iter().any(|entry| !entries.contains(entry) && !is_made(entry));
         for (program, path) in &written {
             let is_result = outputs.programs.contains(*path);
             if inside(path) && !is_result && !matches!(*program, "rm" | "chmod" | "chown") {
