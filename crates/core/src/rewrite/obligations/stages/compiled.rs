@@ -97,7 +97,24 @@ impl Sides<'_> {
             .any(|state| matches!(&state.workdir, Known::Value(workdir) if workdir != "/" && is_at_or_below(path, workdir)));
         let is_named = runs().any(|(_, step)| step.arguments_text().contains(name));
         let is_installed = INSTALLED.iter().any(|bin| path.starts_with(bin)) || path.contains("/target/");
-        self.is_compiled() && compiles && (is_below_workdir || is_installed || is_named)
+        let is_known = is_below_workdir || is_installed || is_named || self.is_command_of_go(path);
+        self.is_compiled() && compiles && is_known
+    }
+
+    /// `go build -o /usr/local/bin/ ./cmd/...` names each program after the directory of its sources.
+    fn is_command_of_go(&self, path: &str) -> bool {
+        let Some((directory, name)) = path.rsplit_once('/') else { return false };
+        let flags = [format!("-o {directory}/ "), format!("-o={directory}/ ")];
+        let is_built = self.after.stage_instructions(self.build).any(|(_, step)| {
+            let text = step.arguments_text();
+            text.contains("go build") && flags.iter().any(|flag| text.contains(flag.as_str()))
+        });
+        let is_source = |target: &str| {
+            let parent = target.strip_suffix(".go").and_then(|target| target.rsplit_once('/'));
+            parent.is_some_and(|(parent, _)| parent.rsplit('/').next() == Some(name))
+        };
+        let files = FileView::new(self.context).visible(self.before, usize::MAX).unwrap_or_default();
+        is_built && files.iter().any(|file| is_source(&file.target))
     }
 
     /// Each program that a container starts is there: it comes over, or is a file of the context, or belongs to a package or
