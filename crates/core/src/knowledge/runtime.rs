@@ -390,6 +390,14 @@ mod tests {
     }
 
     #[test]
+    fn each_compiling_image_says_from_where_its_facts_are() {
+        let table = Runtime::parse(RUNTIME).expect("runtime.toml");
+        for builder in &table.builders {
+            assert!(!builder.source.is_empty(), "{}", builder.image);
+        }
+    }
+
+    #[test]
     fn a_package_leaves_its_libraries_behind() {
         let table = Runtime::parse(RUNTIME).expect("runtime.toml");
         let only = |names: &[&str]| Remains::Only(names.iter().map(|name| (*name).to_owned()).collect());

@@ -243,7 +243,7 @@ impl Copy {
     /// Adds a line to a source file that was in no build so far, so that no cache has it.
     pub(super) fn edit(&self, edit: &Edit) -> Result<()> {
         let path = self.path(&edit.file);
-        let mut text =
+        let text =
             std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let unique = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_nanos();
         let (open, close) = match path.extension().and_then(|extension| extension.to_str()) {
@@ -252,8 +252,7 @@ impl Copy {
             Some("css") => ("/*", " */"),
             _ => ("//", ""),
         };
-        text.push_str(&format!("{open} edited {unique}{close}\n"));
-        Ok(std::fs::write(&path, text)?)
+        Ok(std::fs::write(&path, format!("{text}{open} edited {unique}{close}\n"))?)
     }
 
     fn write(&self, name: &str, text: &str) -> Result<()> {

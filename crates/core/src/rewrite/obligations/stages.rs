@@ -319,10 +319,11 @@ impl Sides<'_> {
             return rejected("it is not known which files of the context are in the image");
         };
         let lost = had.iter().find(|file| {
-            !has.contains(*file)
-                && !copies.iter().any(|copy| is_at_or_below(&file.target, &copy.path))
-                && !self.only_builds(&file.target)
-                && !(self.is_compiled() && compiled::is_source(&file.path))
+            let is_there =
+                has.contains(*file) || copies.iter().any(|copy| is_at_or_below(&file.target, &copy.path));
+            let is_for_the_build =
+                self.only_builds(&file.target) || self.is_compiled() && compiled::is_source(&file.path);
+            !is_there && !is_for_the_build
         });
         match lost {
             Some(file) => rejected(format!("{} is not in the image any more", file.target)),

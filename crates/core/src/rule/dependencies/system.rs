@@ -57,7 +57,7 @@ pub(super) fn reads_nothing(place: &Place<'_>, words: &[&str]) -> bool {
             let paths = plain.get(usize::from(has_script)..).unwrap_or_default();
             let is_whole = name == "mv" || is_recursive && name != "sed";
             !paths.is_empty()
-                && !args.iter().any(|flag| brings(flag))
+                && !args.iter().any(brings)
                 && all_free(paths)
                 && (!is_whole
                     || paths
@@ -157,9 +157,7 @@ fn fetches(place: &Place<'_>, args: &[&str]) -> bool {
     // What is fetched by its own name lands where the command runs.
     let addresses = args.iter().filter(|word| word.contains("://"));
     let mut own_names = addresses.filter_map(|url| url.rsplit('/').next()).filter(|name| !name.is_empty());
-    !args.iter().any(|word| sends(word))
-        && args.iter().all(|word| is_safe(word))
-        && own_names.all(|name| is_free(place, name))
+    !args.iter().any(sends) && args.iter().all(is_safe) && own_names.all(|name| is_free(place, name))
 }
 
 /// Whether a command does the same whatever its words are: it prints them, or makes a group of that name. A word that is

@@ -153,7 +153,7 @@ pub(crate) fn is_givable(path: &str) -> bool {
                 | "pyenv"
         ) || (first == "src" && rest.contains('/'));
     }
-    if STATE.iter().any(|state| is_below(state)) || is_in(path, "/var/www") {
+    if STATE.iter().any(is_below) || is_in(path, "/var/www") {
         return true;
     }
     !SYSTEM.iter().any(|directory| is_in(path, directory)) && !SHARED.contains(&path)

@@ -571,16 +571,15 @@ fn programs_of_the_image(
 pub(super) fn libraries(stage: &BuildStage<'_>, packages: &BTreeSet<&str>) -> Result<Vec<String>, Refusal> {
     let mut libraries = BTreeSet::new();
     for package in packages {
-        match stage.subject.knowledge.remains_of("apt-get", package, &stage.image, stage.release) {
-            Remains::Only(left) => libraries.extend(left),
-            _ => {
-                let reason = format!(
-                    "the library of `{package}` has another name on each release, and `{}` names none",
-                    stage.base
-                );
-                return Err(Refusal::hazard("H066", reason));
-            }
-        }
+        let remains = stage.subject.knowledge.remains_of("apt-get", package, &stage.image, stage.release);
+        let Remains::Only(left) = remains else {
+            let reason = format!(
+                "the library of `{package}` has another name on each release, and `{}` names none",
+                stage.base
+            );
+            return Err(Refusal::hazard("H066", reason));
+        };
+        libraries.extend(left);
     }
     Ok(libraries.into_iter().collect())
 }

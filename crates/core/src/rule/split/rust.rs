@@ -174,7 +174,7 @@ fn project<'a>(stage: &BuildStage<'a>, command: &Command<'_>) -> Option<(String,
             })?;
             return Some((here, found));
         }
-        here = here.rsplit_once('/')?.0.to_owned();
+        here.truncate(here.rfind('/')?);
     }
 }
 
@@ -209,26 +209,25 @@ fn target(
 ) -> Option<String> {
     let variable = command.state.variable("CARGO_TARGET_DIR").and_then(|value| value.value());
     let named = values(command, &["--target-dir"]).first().copied().or(variable.map(String::as_str));
-    let base = match named {
-        Some(path) => command.path(path)?,
-        None => {
-            // Beside the workspace's manifest.
-            let own = project.package.as_ref().map(|package| package.root.as_str());
-            let up = match (&project.workspace_root, own) {
-                (Some(home), Some(own)) => own
-                    .strip_prefix(home.as_str())?
-                    .trim_matches('/')
-                    .split('/')
-                    .filter(|part| !part.is_empty())
-                    .count(),
-                _ => 0,
-            };
-            let mut home = root;
-            for _ in 0..up {
-                home = home.rsplit_once('/')?.0;
-            }
-            format!("{home}/target")
+    let base = if let Some(path) = named {
+        command.path(path)?
+    } else {
+        // Beside the workspace's manifest.
+        let own = project.package.as_ref().map(|package| package.root.as_str());
+        let up = match (&project.workspace_root, own) {
+            (Some(home), Some(own)) => own
+                .strip_prefix(home.as_str())?
+                .trim_matches('/')
+                .split('/')
+                .filter(|part| !part.is_empty())
+                .count(),
+            _ => 0,
+        };
+        let mut home = root;
+        for _ in 0..up {
+            home = home.rsplit_once('/')?.0;
         }
+        format!("{home}/target")
     };
     let profile = values(command, &["--profile"]).first().copied();
     let profile = match profile {

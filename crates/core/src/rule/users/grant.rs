@@ -108,6 +108,7 @@ impl Planner<'_, '_> {
     }
 
     /// Whether what a COPY brings is the application, or may be data of it: no packages, no manifest, no program.
+    #[allow(clippy::case_sensitive_file_extension_comparisons)] // Builders look for these names in lower case.
     fn is_for_the_program(&self, index: usize, step: &Instruction, target: &str) -> bool {
         let mut sources: Vec<&str> = step.value_texts().collect();
         sources.pop();
