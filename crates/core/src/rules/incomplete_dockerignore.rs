@@ -66,7 +66,7 @@ rule! {
     /// Unsafe: what is not sent any more is not in the image, and something may read it there.
     "incomplete-dockerignore" {
         aliases: [],
-        since: "0.2.0",
+        since: "0.1.0",
         severity: Warning,
         default: true,
         phase: IgnoreFile,

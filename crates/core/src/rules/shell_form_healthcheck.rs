@@ -40,7 +40,7 @@ rule! {
     /// Unsafe, as every change of the image's configuration.
     "shell-form-healthcheck" {
         aliases: ["hadolint:DL3025"],
-        since: "0.2.0",
+        since: "0.1.0",
         severity: Hint,
         default: false,
         phase: ExecForm,

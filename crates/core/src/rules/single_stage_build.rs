@@ -85,7 +85,7 @@ rule! {
     /// Unsafe: the image holds less than before, and no file says all that a program may look for.
     "single-stage-build" {
         aliases: [],
-        since: "0.2.0",
+        since: "0.1.0",
         severity: Hint,
         default: true,
         phase: Split,
