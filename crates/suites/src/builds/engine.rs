@@ -2,7 +2,7 @@
 //!
 //! Our own is made of Debian packages below the cache folder by `crates/suites/engine/start.sh`, as root, and ends with the
 //! suite. It has no bridge and reaches no container registry, so the images that projects begin with are stand-ins, made by
-//! `crates/suites/engine/bases.sh` of packages of Debian, npm and `PyPI`.
+//! `crates/suites/engine/bases.sh` of packages of Debian, of npm and for Python.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

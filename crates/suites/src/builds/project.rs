@@ -4,6 +4,7 @@
 //! engine, and compares what the rewrites make of each project with what is committed.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -252,7 +253,8 @@ impl Copy {
             Some("css") => ("/*", " */"),
             _ => ("//", ""),
         };
-        Ok(std::fs::write(&path, format!("{text}{open} edited {unique}{close}\n"))?)
+        writeln!(text, "{open} edited {unique}{close}")?;
+        Ok(std::fs::write(&path, text)?)
     }
 
     fn write(&self, name: &str, text: &str) -> Result<()> {
