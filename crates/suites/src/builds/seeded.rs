@@ -58,8 +58,10 @@ pub(super) fn sow(engine: &Engine, dockmend: &Dockmend, project: &Project, seed:
         text = text.replace(old.as_str(), new);
     }
     std::fs::write(after.dockerfile(), text)?;
-    let before = measure(engine, project, &before, "seeded-before", false)?;
-    Ok(match measure(engine, project, &after, "seeded-after", false) {
+    // Several seeds may be of one project.
+    let [was, is] = ["before", "after"].map(|variant| format!("seeded-{}-{variant}", seed.red));
+    let before = measure(engine, project, &before, &was, false)?;
+    Ok(match measure(engine, project, &after, &is, false) {
         Ok(after) => gates::judge(project, &outcome, &before, &after),
         Err(error) => Red::not_built(&error),
     })
