@@ -4,7 +4,6 @@
 //! engine, and compares what the rewrites make of each project with what is committed.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -253,8 +252,7 @@ impl Copy {
             Some("css") => ("/*", " */"),
             _ => ("//", ""),
         };
-        writeln!(text, "{open} edited {unique}{close}")?;
-        Ok(std::fs::write(&path, text)?)
+        Ok(std::fs::write(&path, format!("{text}{open} edited {unique}{close}\n"))?)
     }
 
     fn write(&self, name: &str, text: &str) -> Result<()> {
