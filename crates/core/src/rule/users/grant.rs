@@ -194,6 +194,9 @@ impl Planner<'_, '_> {
         if !commands.is_empty() {
             early.push(Added { after: place, command: commands.join(" && ") });
         }
+        if early.iter().any(|added| added.command.contains(char::is_control)) {
+            return Err(Refusal::because("a directory has a control character in its name"));
+        }
         Ok(early)
     }
 
