@@ -250,9 +250,11 @@ impl<'a> Analysis<'a> {
 
     /// What a file means.
     pub(super) fn model(&self, file: usize) -> &Arc<BuildModel> {
-        let parsed = &self.files[file];
-        let make = || Arc::new(model(self.engine, &parsed.text, &self.sources.targets[file], &self.images));
-        parsed.model.get_or_init(make)
+        self.files[file].model.get_or_init(|| Arc::new(self.made(file)))
+    }
+
+    fn made(&self, file: usize) -> BuildModel {
+        model(self.engine, &self.files[file].text, &self.sources.targets[file], &self.images)
     }
 
     /// For each instruction of a file, its number in finding keys.
@@ -359,8 +361,8 @@ impl GroupFiles for Analysis<'_> {
         &self.sources.paths[file]
     }
 
-    fn model(&self, file: usize) -> &BuildModel {
-        self.model(file)
+    fn model(&self, file: usize) -> Arc<BuildModel> {
+        self.files[file].model.get().map_or_else(|| Arc::new(self.made(file)), Arc::clone)
     }
 
     fn text(&self, file: usize) -> &Arc<str> {

@@ -17,13 +17,13 @@ use crate::syntax::Dockerfile;
 const MAX_LISTED: usize = 200_000;
 
 /// Another Dockerfile with the same context.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Sibling<'a> {
     /// Its path as the user knows it.
     pub path: &'a str,
     /// Its model.
-    pub model: &'a BuildModel,
+    pub model: Arc<BuildModel>,
 }
 
 /// The build context as a rule sees it. Everything is read when it is first asked for, and once for all Dockerfiles that
@@ -176,8 +176,8 @@ pub(crate) trait GroupFiles {
     /// The path as the user knows it.
     fn path(&self, file: usize) -> &str;
 
-    /// What a file means.
-    fn model(&self, file: usize) -> &BuildModel;
+    /// What a file means. One that nobody works on is parsed for this answer alone: a group may hold thousands.
+    fn model(&self, file: usize) -> Arc<BuildModel>;
 
     /// The text of a file: the same allocation as long as nobody changes the file.
     fn text(&self, file: usize) -> &Arc<str>;
@@ -210,7 +210,7 @@ impl<'a> Siblings<'a> {
     }
 
     /// What any file of the group means.
-    pub(crate) fn model(self, file: usize) -> &'a BuildModel {
+    pub(crate) fn model(self, file: usize) -> Arc<BuildModel> {
         self.group.model(file)
     }
 

@@ -76,7 +76,7 @@ impl Memory {
         {
             return Rc::clone(demands);
         }
-        let demands = Rc::new(Demands::of(subject.siblings.model(file)));
+        let demands = Rc::new(Demands::of(&subject.siblings.model(file)));
         if let Some(known) = known.get_mut(file) {
             // An edit that asks for the same as before changes nothing here.
             if known.0.as_ref().is_none_or(|(_, before)| *before != demands) {
