@@ -167,6 +167,11 @@ impl Planner<'_, '_> {
         dirs.retain(|path| own.as_ref() != Some(path) && !trees.iter().any(|tree| is_in(path, tree)));
         let made_by_copy = own.as_ref().is_some_and(|own| self.is_made_by_copy(own, copies));
         let given = own.filter(|_| !made_by_copy);
+        let mut named = dirs.iter().chain(&given).chain(trees.iter().copied()).chain(&self.needs.files);
+        let is_plain = |path: &&String| path.chars().all(|c| c.is_alphanumeric() || "/._-@+~=,:".contains(c));
+        if let Some(odd) = named.find(|path| !is_plain(path)) {
+            return Err(Refusal::because(format!("the name of {odd:?} would have to be quoted")));
+        }
         let mut commands: Vec<String> = self.survey.run_as.made_by.iter().cloned().collect();
         let mut early = Vec::new();
         let first_volume =
@@ -193,9 +198,6 @@ impl Planner<'_, '_> {
         }
         if !commands.is_empty() {
             early.push(Added { after: place, command: commands.join(" && ") });
-        }
-        if early.iter().any(|added| added.command.contains(char::is_control)) {
-            return Err(Refusal::because("a directory has a control character in its name"));
         }
         Ok(early)
     }
