@@ -13,9 +13,9 @@ context=$dir/context
 certificates=/etc/ssl/certs/ca-certificates.crt
 sources=/etc/apt/sources.list.d/debian.sources
 mirror=$(awk '/^URIs:/ { print $2; exit }' "$sources" 2>/dev/null || true)
-mirror=${mirror:-http://deb.debian.org/debian}
+: "${mirror:?the sources of apt name no mirror of Debian}"
 security=$(awk '/^URIs:/ && n++ { print $2; exit }' "$sources" 2>/dev/null || true)
-security=${security:-http://deb.debian.org/debian-security}
+: "${security:?the sources of apt name no security mirror of Debian}"
 # Registries of packages that this machine is set up for are given on.
 variables="SSL_CERT_FILE=$certificates NODE_EXTRA_CA_CERTS=$certificates PIP_CERT=$certificates REQUESTS_CA_BUNDLE=$certificates \
 CURL_CA_BUNDLE=$certificates CARGO_HTTP_CAINFO=$certificates GIT_SSL_CAINFO=$certificates"

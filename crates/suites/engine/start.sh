@@ -19,7 +19,7 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 
 mirror=$(awk '/^URIs:/ { print $2; exit } /^deb / { print $2; exit }' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null || true)
-mirror=${mirror:-http://deb.debian.org/debian}
+: "${mirror:?the sources of apt name no mirror of Debian}"
 
 # side SUITE APT-ARGUMENTS...: apt-get with lists, cache and status of its own, so that nothing below /etc or /var changes.
 side() {

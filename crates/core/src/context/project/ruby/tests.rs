@@ -9,7 +9,7 @@ fn reads(files: &[(&str, &str)]) -> Result<Vec<String>, Obstacle> {
     RubyProject::read(Tree::new(&files, &|_| true), "").unwrap().install_reads()
 }
 
-const LOCK: &str = "GEM\n  remote: https://rubygems.org/\n  specs:\n    rack (3.1.7)\n      webrick\n\nPLATFORMS\n  ruby\n  x86_64-linux\n";
+const LOCK: &str = "GEM\n  remote: https://gems.example.com/\n  specs:\n    rack (3.1.7)\n      webrick\n\nPLATFORMS\n  ruby\n  x86_64-linux\n";
 
 #[test]
 fn manifests_are_told_by_their_names() {
@@ -24,7 +24,7 @@ fn manifests_are_told_by_their_names() {
 fn files_that_a_gemfile_names_are_read() {
     for (gemfile, more) in [
         (
-            "source 'https://rubygems.org'\nruby file: '.ruby-version'\ngem 'rails', '~> 7.1'\n",
+            "source 'https://gems.example.com'\nruby file: '.ruby-version'\ngem 'rails', '~> 7.1'\n",
             ".ruby-version",
         ),
         (
